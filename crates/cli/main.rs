@@ -1,0 +1,2 @@
+//! The `swath` binary.
+fn main() {}
