@@ -1,0 +1,82 @@
+//! What a caller asks of a training graph: shapes, losses, optimiser, what is frozen.
+
+pub use crate::loss::Loss;
+pub use crate::optimizer::Optimizer;
+
+/// Which statistics BatchNormalization uses while training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BatchNormMode {
+    /// Statistics of the batch; running statistics are updated as PyTorch does (unbiased variance).
+    #[default]
+    Train,
+    /// The stored running statistics, as constants.
+    Frozen,
+}
+
+/// Which operators the graph is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lowering {
+    /// Standard ONNX operators only: any ONNX Runtime runs the graph.
+    #[default]
+    Plain,
+    /// Operators of domain `swath` where plain ones are slow: needs the kernels of swath-train.
+    Swath,
+}
+
+/// Parameters that train at a rate or with a weight decay of their own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterGroup {
+    /// Glob over parameter names (`*` any run of characters, `?` one), for example `encoder.*` or `*.bias`.
+    pub pattern: String,
+    /// Factor on the step's learning rate.
+    pub lr_multiplier: f32,
+    /// Weight decay in place of the optimiser's own; `None` keeps that.
+    pub weight_decay: Option<f32>,
+}
+
+/// All that decides the form of a training graph.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingOptions {
+    /// Shape of a batch: `[N, C, H, W]`.
+    pub input_shape: [usize; 4],
+    /// Statistics used by BatchNormalization.
+    pub batchnorm: BatchNormMode,
+    /// Globs over parameter names; a parameter that any of them matches is not trained.
+    pub freeze: Vec<String>,
+    /// Losses and their weights; the graph's loss is their weighted sum.
+    pub losses: Vec<(f32, Loss)>,
+    /// Target value of pixels that do not count.
+    pub ignore_index: Option<i64>,
+    /// One weight per class; `None` weighs all alike.
+    pub class_weights: Option<Vec<f32>>,
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// Groups with settings of their own; the first pattern that matches a parameter decides.
+    pub groups: Vec<ParameterGroup>,
+    /// Largest global norm of all gradients; larger ones are scaled down to it.
+    pub clip_norm: Option<f32>,
+    /// Decay of an exponential moving average of the parameters, kept as further state.
+    pub ema_decay: Option<f32>,
+    /// Operators the graph is written in.
+    pub lowering: Lowering,
+}
+
+impl TrainingOptions {
+    /// Cross-entropy, AdamW, batch statistics, plain operators: the usual start.
+    #[must_use]
+    pub fn new(input_shape: [usize; 4]) -> Self {
+        Self {
+            input_shape,
+            batchnorm: BatchNormMode::Train,
+            freeze: Vec::new(),
+            losses: vec![(1.0, Loss::cross_entropy())],
+            ignore_index: None,
+            class_weights: None,
+            optimizer: Optimizer::adamw(),
+            groups: Vec::new(),
+            clip_norm: None,
+            ema_decay: None,
+            lowering: Lowering::Plain,
+        }
+    }
+}
