@@ -1,1 +1,30 @@
-//! swath-raster
+//! GeoTIFF windows in, Cloud-Optimized GeoTIFF out.
+//!
+//! The way of a window: [`Fetcher::open`] reads a file's [`Header`]; a [`ReadPlan`] says which blocks a [`Window`] needs;
+//! [`Fetcher::fetch`] brings them, merged and bounded; [`Fetched::decode`] turns them into [`Blocks`], whose pieces are
+//! copied to wherever the caller wants them, or into [`Pixels`].
+
+mod cache;
+mod decode;
+mod error;
+mod fetch;
+mod grid;
+mod header;
+mod pixels;
+mod rasterize;
+mod resample;
+mod warp;
+mod window;
+mod write;
+
+pub use cache::{BlockCache, CacheStatistics};
+pub use error::{Error, Result};
+pub use fetch::{FailedBlock, FailurePolicy, FetchOptions, FetchStatistics, Fetched, Fetcher};
+pub use grid::{Affine, Bounds, Crs, Grid, Transformer, Window};
+pub use header::{Band, ColorTable, Compression, Header, Level, Limits, Photometric, Raster};
+pub use pixels::{DType, Pixels, Sample, Samples};
+pub use rasterize::{Shape, rasterize};
+pub use resample::{Resampling, resample};
+pub use warp::OntoPlan;
+pub use window::{Block, Blocks, Piece, ReadPlan, ReadRequest};
+pub use write::{WriteOptions, Writer, WriterCompression, write_cog};

@@ -1,0 +1,1 @@
+//! Compressed bytes of one block to values, without a reader.
