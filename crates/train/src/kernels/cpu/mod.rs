@@ -1,0 +1,6 @@
+//! The operators' mathematics on slices, without ONNX Runtime: each file is one operator family, tested against a naive
+//! computation in `f64`.
+
+pub mod parallel;
+pub mod relu;
+pub mod simd;

@@ -1,0 +1,187 @@
+//! Vectors of `f32` at whatever width this processor has. A kernel is written once, generic over [`Simd`]; [`Isa`] picks
+//! the instruction set at run time and compiles the kernel's body for each of them.
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::sync::OnceLock;
+
+pub use portable::Portable;
+
+/// One instruction set. All functions are always inlined, so that they compile with the features of the kernel around them.
+///
+/// # Safety
+/// Every function requires a processor that has the instruction set ([`Isa::dispatch`] sees to it). Those that take an
+/// address require `LANES` (or `n <= LANES`) readable or writable `f32` there, at any alignment.
+#[allow(clippy::missing_safety_doc)]
+pub trait Simd: Copy + 'static {
+    /// A vector of [`Simd::LANES`] elements.
+    type V: Copy;
+    /// Elements per vector.
+    const LANES: usize;
+    /// Rows of the register tile of a matrix product: with three vectors per row it fills the registers and no more.
+    const ROWS: usize;
+
+    /// All lanes `x`.
+    unsafe fn splat(x: f32) -> Self::V;
+    /// Reads a vector.
+    unsafe fn load(from: *const f32) -> Self::V;
+    /// Reads `n` elements, the other lanes zero.
+    unsafe fn load_partial(from: *const f32, n: usize) -> Self::V;
+    /// Writes a vector.
+    unsafe fn store(to: *mut f32, v: Self::V);
+    /// Writes the first `n` elements.
+    unsafe fn store_partial(to: *mut f32, v: Self::V, n: usize);
+    /// `a * b + c`; rounded once where the processor can.
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// Sum.
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// Difference.
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// Product.
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// Quotient.
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
+    /// The larger.
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// Square root.
+    unsafe fn sqrt(a: Self::V) -> Self::V;
+    /// To the nearest integer, ties to even.
+    unsafe fn round(a: Self::V) -> Self::V;
+    /// Two to the power of `a`, which holds integers within -126..=127.
+    unsafe fn exp2_integer(a: Self::V) -> Self::V;
+    /// `v` where `condition > 0`, else zero.
+    unsafe fn where_positive(condition: Self::V, v: Self::V) -> Self::V;
+    /// Sum of the lanes, in an order that depends on the instruction set alone.
+    unsafe fn sum(a: Self::V) -> f32;
+}
+
+/// Work that is compiled for every instruction set.
+pub trait WithSimd {
+    /// What the work returns.
+    type Output;
+    /// Does the work; must be `#[inline(always)]`, and so must all it calls that handles vectors.
+    ///
+    /// # Safety
+    /// The processor must have the instruction set `S`.
+    unsafe fn run<S: Simd>(self) -> Self::Output;
+}
+
+/// Instruction sets a kernel may be run with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isa {
+    /// 512-bit vectors.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// 256-bit vectors with fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// 128-bit vectors of 64-bit ARM.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    /// Plain Rust.
+    Portable,
+}
+
+impl Isa {
+    /// The fastest that this processor has.
+    #[must_use]
+    pub fn detect() -> Self {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available().into_iter().next().unwrap_or(Self::Portable))
+    }
+
+    /// All that this processor has, the fastest first.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        let mut sets = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if avx2 && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+                sets.push(Self::Avx512);
+            }
+            if avx2 {
+                sets.push(Self::Avx2);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        sets.push(Self::Neon);
+        sets.push(Self::Portable);
+        sets
+    }
+
+    /// Runs `work` compiled for this instruction set.
+    pub fn dispatch<W: WithSimd>(self, work: W) -> W::Output {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Avx512` comes from `available` or `detect` alone, which ask the processor.
+            Self::Avx512 => unsafe { x86::with_avx512(work) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: likewise for `Avx2`.
+            Self::Avx2 => unsafe { x86::with_avx2(work) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: every 64-bit ARM processor that Rust's standard library supports has NEON.
+            Self::Neon => unsafe { neon::with_neon(work) },
+            // SAFETY: the portable set needs nothing of the processor.
+            Self::Portable => unsafe { work.run::<Portable>() },
+        }
+    }
+}
+
+/// `e` to the power of `x`, each lane within 2 units in the last place for `x` in -87..=88; below that a tiny positive number.
+///
+/// # Safety
+/// As [`Simd`].
+#[inline(always)]
+pub unsafe fn exp<S: Simd>(x: S::V) -> S::V {
+    // SAFETY: arithmetic alone; the instruction set is the caller's promise.
+    unsafe {
+        // exp(x) = 2^n · exp(r), |r| <= ln(2)/2, ln(2) taken in two parts; the polynomial is Cephes' expf.
+        let x = S::max(x, S::splat(-87.3));
+        let n = S::round(S::mul(x, S::splat(std::f32::consts::LOG2_E)));
+        let r = S::fma(n, S::splat(-0.693_359_4), x);
+        let r = S::fma(n, S::splat(2.121_944_4e-4), r);
+        let mut p = S::splat(1.987_569_1e-4);
+        for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+            p = S::fma(p, r, S::splat(c));
+        }
+        let p = S::fma(p, S::mul(r, r), S::add(r, S::splat(1.0)));
+        S::mul(p, S::exp2_integer(n))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Exp<'a>(&'a [f32], &'a mut [f32]);
+
+    impl WithSimd for Exp<'_> {
+        type Output = ();
+        #[inline(always)]
+        unsafe fn run<S: Simd>(self) {
+            for (x, y) in self.0.chunks(S::LANES).zip(self.1.chunks_mut(S::LANES)) {
+                // SAFETY: both chunks hold `x.len()` elements, at most `LANES`.
+                unsafe { S::store_partial(y.as_mut_ptr(), exp::<S>(S::load_partial(x.as_ptr(), x.len())), x.len()) };
+            }
+        }
+    }
+
+    #[test]
+    fn exp_is_within_two_units_in_the_last_place() {
+        let x: Vec<f32> = (0..17_501).map(|i| i as f32 * 0.01 - 87.0).collect();
+        for isa in Isa::available() {
+            let mut y = vec![0.0; x.len()];
+            isa.dispatch(Exp(&x, &mut y));
+            for (&x, &y) in x.iter().zip(&y) {
+                let truth = f64::from(x).exp();
+                // Two units of 2^-23, relative.
+                assert!((f64::from(y) - truth).abs() <= truth * 2.4e-7, "{isa:?}: exp({x}) = {y}, not {truth}");
+            }
+        }
+    }
+}

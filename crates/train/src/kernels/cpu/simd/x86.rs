@@ -1,0 +1,120 @@
+//! AVX-512 and AVX2 with fused multiply-add.
+
+use std::arch::x86_64::*;
+
+use super::{Simd, WithSimd};
+
+/// # Safety
+/// The processor must have AVX-512 F and DQ, AVX2 and FMA.
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+pub(super) unsafe fn with_avx512<W: WithSimd>(work: W) -> W::Output {
+    // SAFETY: this function's own condition is the trait's.
+    unsafe { work.run::<Avx512>() }
+}
+
+/// # Safety
+/// The processor must have AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn with_avx2<W: WithSimd>(work: W) -> W::Output {
+    // SAFETY: this function's own condition is the trait's.
+    unsafe { work.run::<Avx2>() }
+}
+
+/// Implements functions as single expressions of intrinsics.
+macro_rules! intrinsics {
+    ($($name:ident($($argument:ident: $ty:ty),*) -> $out:ty = $body:expr;)*) => {
+        $(
+            #[inline(always)]
+            unsafe fn $name($($argument: $ty),*) -> $out {
+                // SAFETY: the instruction set and the elements at addresses are the caller's promises (see `Simd`).
+                unsafe { $body }
+            }
+        )*
+    };
+}
+
+/// 512-bit vectors.
+#[derive(Clone, Copy)]
+pub(super) struct Avx512;
+
+/// The first `n` of sixteen lanes.
+#[inline(always)]
+fn mask16(n: usize) -> __mmask16 {
+    ((1u32 << n.min(16)) - 1) as __mmask16
+}
+
+impl Simd for Avx512 {
+    type V = __m512;
+    const LANES: usize = 16;
+    const ROWS: usize = 8;
+
+    intrinsics! {
+        splat(x: f32) -> __m512 = _mm512_set1_ps(x);
+        load(from: *const f32) -> __m512 = _mm512_loadu_ps(from);
+        load_partial(from: *const f32, n: usize) -> __m512 = _mm512_maskz_loadu_ps(mask16(n), from);
+        store(to: *mut f32, v: __m512) -> () = _mm512_storeu_ps(to, v);
+        store_partial(to: *mut f32, v: __m512, n: usize) -> () = _mm512_mask_storeu_ps(to, mask16(n), v);
+        fma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
+        mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
+        div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
+        max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        sqrt(a: __m512) -> __m512 = _mm512_sqrt_ps(a);
+        round(a: __m512) -> __m512 = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
+        exp2_integer(a: __m512) -> __m512 = _mm512_scalef_ps(_mm512_set1_ps(1.0), a);
+        where_positive(condition: __m512, v: __m512) -> __m512 =
+            _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(condition, _mm512_setzero_ps()), v);
+        sum(a: __m512) -> f32 = _mm512_reduce_add_ps(a);
+    }
+}
+
+/// 256-bit vectors.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2;
+
+/// Eight lanes of sign bits, the first `n` set.
+#[inline(always)]
+unsafe fn mask8(n: usize) -> __m256i {
+    const WINDOW: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    // SAFETY: eight elements from `8 - n`, `n <= 8`, lie within the sixteen.
+    unsafe { _mm256_loadu_si256(WINDOW.as_ptr().add(8 - n.min(8)).cast()) }
+}
+
+impl Simd for Avx2 {
+    type V = __m256;
+    const LANES: usize = 8;
+    const ROWS: usize = 4;
+
+    intrinsics! {
+        splat(x: f32) -> __m256 = _mm256_set1_ps(x);
+        load(from: *const f32) -> __m256 = _mm256_loadu_ps(from);
+        load_partial(from: *const f32, n: usize) -> __m256 = _mm256_maskload_ps(from, mask8(n));
+        store(to: *mut f32, v: __m256) -> () = _mm256_storeu_ps(to, v);
+        store_partial(to: *mut f32, v: __m256, n: usize) -> () = _mm256_maskstore_ps(to, mask8(n), v);
+        fma(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
+        add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
+        sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
+        mul(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
+        div(a: __m256, b: __m256) -> __m256 = _mm256_div_ps(a, b);
+        max(a: __m256, b: __m256) -> __m256 = _mm256_max_ps(a, b);
+        sqrt(a: __m256) -> __m256 = _mm256_sqrt_ps(a);
+        round(a: __m256) -> __m256 = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
+        exp2_integer(a: __m256) -> __m256 = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(
+            _mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127))));
+        where_positive(condition: __m256, v: __m256) -> __m256 =
+            _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(condition, _mm256_setzero_ps()), v);
+        sum(a: __m256) -> f32 = sum8(a);
+    }
+}
+
+/// Sum of eight lanes.
+#[inline(always)]
+unsafe fn sum8(a: __m256) -> f32 {
+    // SAFETY: arithmetic alone; AVX is the caller's promise.
+    unsafe {
+        let half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+        let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+        _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)))
+    }
+}

@@ -1,0 +1,22 @@
+//! Running graphs on ONNX Runtime: the only part of swath, with `kernels`, that names `ort`.
+//!
+//! [`TrainSession`] runs a training graph step after step and keeps its state (parameters, moments, statistics) where
+//! the graph runs. [`InferenceSession`] runs a network forward. [`Runtime`] is the loaded library.
+
+mod build;
+mod cuda;
+mod device;
+mod inference;
+mod input;
+mod options;
+mod runtime;
+mod state;
+mod train;
+
+pub use device::Device;
+pub use inference::{Axis, InferenceSession};
+pub use input::InputTensor;
+pub use options::{Execution, SessionOptions};
+pub use runtime::Runtime;
+pub use state::StateValue;
+pub use train::{StepInputs, StepOutput, TrainSession};

@@ -1,0 +1,161 @@
+//! The state of a training graph, kept where the graph runs.
+//!
+//! Every state tensor has two buffers. A step reads one and writes the other, and the next step reads what the last one
+//! wrote: the buffers trade places, nothing is copied.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use ort::memory::{AllocationDevice, Allocator};
+use ort::session::IoBinding;
+use ort::value::{DynTensor, Tensor, TensorElementType};
+use swath_autodiff::{Role, StateTensor};
+
+use super::Device;
+use crate::error::{Result, TrainError};
+
+/// One state tensor, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateValue<'a> {
+    /// Name as the training graph gives it.
+    pub name: &'a str,
+    /// What it is.
+    pub role: Role,
+    /// Lengths of its axes.
+    pub shape: &'a [usize],
+    /// Row-major values; borrowed where the state lies in the processor's memory.
+    pub values: Cow<'a, [f32]>,
+}
+
+/// All state tensors of a session.
+pub(super) struct State {
+    slots: Vec<Slot>,
+    device: Device,
+    /// Which buffer the next step reads.
+    turn: usize,
+}
+
+struct Slot {
+    name: String,
+    role: Role,
+    input: String,
+    output: String,
+    shape: Vec<usize>,
+    buffers: [DynTensor; 2],
+}
+
+impl State {
+    pub(super) fn new(tensors: &[StateTensor], allocator: &Allocator, device: Device) -> Result<Self> {
+        let slots = tensors.iter().map(|tensor| Slot::new(tensor, allocator)).collect::<Result<Vec<_>>>()?;
+        let mut state = Self { slots, device, turn: 0 };
+        state.write(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.initial.as_slice())))?;
+        Ok(state)
+    }
+
+    /// Which binding the next step uses: the one that reads the current values.
+    pub(super) fn turn(&self) -> usize {
+        self.turn
+    }
+
+    /// To be called after a step that succeeded.
+    pub(super) fn swap(&mut self) {
+        self.turn = 1 - self.turn;
+    }
+
+    /// Binds every state tensor: buffer `turn` as input, the other as output.
+    pub(super) fn bind(&mut self, binding: &mut IoBinding, turn: usize) -> Result<()> {
+        for slot in &mut self.slots {
+            let refused = |name: &str| TrainError::session(format!("the state tensor `{name}`"));
+            binding.bind_input(slot.input.as_str(), &slot.buffers[turn]).map_err(refused(&slot.input))?;
+            binding.bind_output(slot.output.as_str(), &mut slot.buffers[1 - turn]).map_err(refused(&slot.output))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().map(|slot| slot.input.as_str())
+    }
+
+    /// The current values, in the graph's order.
+    pub(super) fn read(&self) -> Result<Vec<StateValue<'_>>> {
+        self.slots.iter().map(|slot| slot.read(self.turn, self.device)).collect()
+    }
+
+    pub(super) fn read_one(&self, name: &str) -> Result<StateValue<'_>> {
+        let slot = self.slots.iter().find(|slot| slot.name == name).ok_or_else(|| self.unknown(name))?;
+        slot.read(self.turn, self.device)
+    }
+
+    /// Replaces the values of the tensors named. Names and lengths are all checked before the first is written.
+    pub(super) fn write<'v>(&mut self, tensors: impl IntoIterator<Item = (&'v str, &'v [f32])>) -> Result<()> {
+        let index: HashMap<&str, usize> = self.slots.iter().enumerate().map(|(i, slot)| (slot.name.as_str(), i)).collect();
+        let mut writes = Vec::new();
+        for (name, values) in tensors {
+            let at = *index.get(name).ok_or_else(|| self.unknown(name))?;
+            let shape = &self.slots[at].shape;
+            if shape.iter().product::<usize>() != values.len() {
+                let expected = format!("{shape:?}, {} values,", shape.iter().product::<usize>());
+                return Err(TrainError::Shape { name: name.to_owned(), expected, got: vec![values.len()] });
+            }
+            writes.push((at, values));
+        }
+        for (at, values) in writes {
+            self.slots[at].write(self.turn, self.device, values)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().map(|slot| slot.name.as_str())
+    }
+
+    fn unknown(&self, name: &str) -> TrainError {
+        let known: Vec<_> = self.names().take(8).collect();
+        let rest = self.slots.len().saturating_sub(known.len());
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        TrainError::UnknownTensor { role: "state tensor", name: name.to_owned(), known: known.join(", ") + &more }
+    }
+}
+
+impl Slot {
+    fn new(tensor: &StateTensor, allocator: &Allocator) -> Result<Self> {
+        let buffer = || {
+            DynTensor::new(allocator, TensorElementType::Float32, tensor.shape.as_slice())
+                .map_err(TrainError::session(format!("a buffer for `{}` of shape {:?}", tensor.name, tensor.shape)))
+        };
+        Ok(Self {
+            name: tensor.name.clone(),
+            role: tensor.role,
+            input: tensor.input.clone(),
+            output: tensor.output.clone(),
+            shape: tensor.shape.clone(),
+            buffers: [buffer()?, buffer()?],
+        })
+    }
+
+    fn read(&self, turn: usize, device: Device) -> Result<StateValue<'_>> {
+        let failed = || TrainError::session(format!("reading the state tensor `{}`", self.name));
+        let buffer = &self.buffers[turn];
+        let values = match device {
+            Device::Cpu => Cow::Borrowed(buffer.try_extract_tensor::<f32>().map_err(failed())?.1),
+            Device::Cuda { .. } => {
+                let host = buffer.to(AllocationDevice::CPU, 0).map_err(failed())?;
+                Cow::Owned(host.try_extract_tensor::<f32>().map_err(failed())?.1.to_vec())
+            }
+        };
+        Ok(StateValue { name: &self.name, role: self.role, shape: &self.shape, values })
+    }
+
+    fn write(&mut self, turn: usize, device: Device, values: &[f32]) -> Result<()> {
+        let failed = || TrainError::session(format!("writing the state tensor `{}`", self.name));
+        let buffer = &mut self.buffers[turn];
+        match device {
+            Device::Cpu => buffer.try_extract_tensor_mut::<f32>().map_err(failed())?.1.copy_from_slice(values),
+            Device::Cuda { .. } => {
+                let host = Tensor::from_array((self.shape.as_slice(), values.to_vec())).map_err(failed())?;
+                host.upcast_ref().copy_into(buffer).map_err(failed())?;
+            }
+        }
+        Ok(())
+    }
+}
