@@ -8,6 +8,8 @@ pub mod cpu;
 mod error;
 mod operator;
 mod operators;
+#[cfg(test)]
+mod test_model;
 
 use ort::operator::OperatorDomain;
 use ort::session::builder::SessionBuilder;

@@ -30,3 +30,26 @@ impl CpuOperator for ReluGrad {
         vec![inputs.first().cloned()]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::kernels::test_model::{Given, floats, run_node};
+
+    #[test]
+    fn runs_in_a_stock_onnx_runtime() {
+        let shape = vec![1, 2, 1, 2];
+        let inputs = vec![
+            Given::F32(shape.clone(), vec![1.0, 2.0, 3.0, 4.0]),
+            Given::F32(shape.clone(), vec![0.5, 0.0, -1.0, 2.0]),
+        ];
+        let out = run_node("ReluGrad", &[], inputs, &[1]).unwrap();
+        assert_eq!(floats(&out[0]), [1.0, 0.0, 0.0, 4.0]);
+    }
+
+    #[test]
+    fn refuses_unequal_shapes() {
+        let inputs = vec![Given::F32(vec![2], vec![1.0; 2]), Given::F32(vec![3], vec![1.0; 3])];
+        let error = run_node("ReluGrad", &[], inputs, &[1]).unwrap_err().to_string();
+        assert!(error.contains("swath.ReluGrad: Y has shape [3], expected that of dY, [2]"), "{error}");
+    }
+}
