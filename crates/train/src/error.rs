@@ -25,13 +25,17 @@ pub enum TrainError {
         searched_from: PathBuf,
     },
     /// `ORT_DYLIB_PATH` names a file that is not there.
-    #[error("ORT_DYLIB_PATH is {path}, where there is no file: set it to libonnxruntime.so, or unset it and run `make runtime`")]
+    #[error(
+        "ORT_DYLIB_PATH is {path}, where there is no file: set it to libonnxruntime.so, or unset it and run `make runtime`"
+    )]
     RuntimePath {
         /// The value of the variable.
         path: PathBuf,
     },
     /// The library is there but cannot be used.
-    #[error("{path} cannot be used as ONNX Runtime (1.{minimum} or later is needed): run `make runtime`, or set ORT_DYLIB_PATH to another one")]
+    #[error(
+        "{path} cannot be used as ONNX Runtime (1.{minimum} or later is needed): run `make runtime`, or set ORT_DYLIB_PATH to another one"
+    )]
     RuntimeLoad {
         /// The library.
         path: PathBuf,
@@ -185,7 +189,9 @@ impl TrainError {
         move |source| Self::Io { action, path, source }
     }
 
-    pub(crate) fn session<E: std::error::Error + Send + Sync + 'static>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
+    pub(crate) fn session<E: std::error::Error + Send + Sync + 'static>(
+        what: impl Into<String>,
+    ) -> impl FnOnce(E) -> Self {
         let what = what.into();
         move |source| Self::Session { what, source: Box::new(source) }
     }

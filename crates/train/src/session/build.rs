@@ -10,6 +10,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use super::cuda;
 use super::{Device, Execution, Runtime, SessionOptions};
 use crate::error::{Result, TrainError};
+use crate::kernels;
 
 /// A model as it is at hand.
 pub(super) enum Source<'a> {
@@ -57,7 +58,8 @@ pub(super) fn build(what: &str, model: &Source<'_>, options: &SessionOptions) ->
 }
 
 fn configure(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder> {
-    let option = |name: &'static str| move |e: ort::Error<SessionBuilder>| TrainError::session(name)(<ort::Error>::from(e));
+    let option =
+        |name: &'static str| move |e: ort::Error<SessionBuilder>| TrainError::session(name)(<ort::Error>::from(e));
     let mut builder = Session::builder(&runtime.environment)
         .map_err(TrainError::session("a new session"))?
         .with_optimization_level(GraphOptimizationLevel::All)
@@ -69,6 +71,7 @@ fn configure(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuild
     if let Some(threads) = options.threads {
         builder = builder.with_intra_threads(threads).map_err(option("the option `threads`"))?;
     }
+    builder = kernels::register(builder).map_err(TrainError::session("the operators of domain `swath`"))?;
     builder = match options.device {
         Device::Cpu => builder,
         Device::Cuda { index } => cuda::provider(runtime, builder, index, options)?,
@@ -98,6 +101,7 @@ pub(super) fn batch_allocator(session: &Session, device: Device) -> Result<Alloc
 fn allocator(session: &Session, place: AllocationDevice<'_>, index: u32, memory: MemoryType) -> Result<Allocator> {
     let refused = || format!("memory of kind `{}`", place.as_str());
     let index = i32::try_from(index).map_err(|_| TrainError::setting("device index", index, "a GPU's index"))?;
-    let info = MemoryInfo::new(place.clone(), index, AllocatorType::Device, memory).map_err(TrainError::session(refused()))?;
+    let info =
+        MemoryInfo::new(place.clone(), index, AllocatorType::Device, memory).map_err(TrainError::session(refused()))?;
     Allocator::new(session, info).map_err(TrainError::session(refused()))
 }

@@ -90,7 +90,8 @@ fn preload(runtime_folder: &Path) -> std::result::Result<(), (&'static str, libl
 fn wheel_folders(runtime_folder: &Path) -> Vec<PathBuf> {
     let packages = runtime_folder.ancestors().nth(2).map(|site| site.join("nvidia"));
     let Some(entries) = packages.and_then(|nvidia| std::fs::read_dir(nvidia).ok()) else { return Vec::new() };
-    let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path().join("lib")).filter(|lib| lib.is_dir()).collect();
+    let mut folders: Vec<_> =
+        entries.flatten().map(|entry| entry.path().join("lib")).filter(|lib| lib.is_dir()).collect();
     folders.sort();
     folders
 }

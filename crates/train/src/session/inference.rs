@@ -56,7 +56,11 @@ impl InferenceSession {
             ([input], [output, ..]) => (input, output),
             (inputs, outputs) => {
                 let expected = "one input and at least one output".to_owned();
-                return Err(TrainError::Shape { name: "the network".into(), expected, got: vec![inputs.len(), outputs.len()] });
+                return Err(TrainError::Shape {
+                    name: "the network".into(),
+                    expected,
+                    got: vec![inputs.len(), outputs.len()],
+                });
             }
         };
         let shape = |outlet: &ort::value::Outlet| {
@@ -95,7 +99,11 @@ impl InferenceSession {
     ///
     /// # Errors
     /// As [`InferenceSession::run`].
-    pub fn run_with<R>(&mut self, images: ArrayView4<'_, f32>, use_output: impl FnOnce(ArrayViewD<'_, f32>) -> R) -> Result<R> {
+    pub fn run_with<R>(
+        &mut self,
+        images: ArrayView4<'_, f32>,
+        use_output: impl FnOnce(ArrayViewD<'_, f32>) -> R,
+    ) -> Result<R> {
         self.check(images.shape())?;
         let standard = images.as_standard_layout();
         let failed = || {

@@ -123,7 +123,9 @@ mod tests {
         let deep = root.path().join("target/release/deps");
         std::fs::create_dir_all(&deep).unwrap();
         std::fs::create_dir_all(root.path().join(".ort")).unwrap();
-        for name in ["libonnxruntime.so.1.9.0", "libonnxruntime.so.1.31.1", "libonnxruntime_providers_shared.so", "a.whl"] {
+        for name in
+            ["libonnxruntime.so.1.9.0", "libonnxruntime.so.1.31.1", "libonnxruntime_providers_shared.so", "a.whl"]
+        {
             std::fs::write(root.path().join(".ort").join(name), b"").unwrap();
         }
         assert_eq!(find_above(&deep).unwrap(), root.path().join(".ort/libonnxruntime.so.1.31.1"));

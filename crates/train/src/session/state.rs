@@ -88,7 +88,8 @@ impl State {
 
     /// Replaces the values of the tensors named. Names and lengths are all checked before the first is written.
     pub(super) fn write<'v>(&mut self, tensors: impl IntoIterator<Item = (&'v str, &'v [f32])>) -> Result<()> {
-        let index: HashMap<&str, usize> = self.slots.iter().enumerate().map(|(i, slot)| (slot.name.as_str(), i)).collect();
+        let index: HashMap<&str, usize> =
+            self.slots.iter().enumerate().map(|(i, slot)| (slot.name.as_str(), i)).collect();
         let mut writes = Vec::new();
         for (name, values) in tensors {
             let at = *index.get(name).ok_or_else(|| self.unknown(name))?;

@@ -96,7 +96,9 @@ impl TrainSession {
         })?;
         let mut output = HostTensor::new(found, &Allocator::default())?;
         for binding in &mut self.bindings {
-            binding.bind_output(name, &mut output.tensor).map_err(TrainError::session(format!("the output `{name}`")))?;
+            binding
+                .bind_output(name, &mut output.tensor)
+                .map_err(TrainError::session(format!("the output `{name}`")))?;
         }
         self.outputs.push(output);
         Ok(())
@@ -193,7 +195,9 @@ impl TrainSession {
     /// Copies the step's arrays into the memory that is bound to the graph's inputs.
     fn fill(&mut self, inputs: &StepInputs<'_>) -> Result<()> {
         let given = |name: &str| inputs.tensors.iter().find(|(given, _)| *given == name).map(|(_, tensor)| tensor);
-        if let Some((name, _)) = inputs.tensors.iter().find(|(name, _)| !self.inputs.iter().any(|input| input.name == *name)) {
+        if let Some((name, _)) =
+            inputs.tensors.iter().find(|(name, _)| !self.inputs.iter().any(|input| input.name == *name))
+        {
             let known: Vec<_> = self.inputs.iter().map(|input| input.name.as_str()).collect();
             return Err(TrainError::UnknownTensor { role: "input", name: (*name).to_owned(), known: known.join(", ") });
         }
@@ -255,14 +259,22 @@ impl HostTensor {
         let failed = || TrainError::session(format!("writing the input `{}`", self.name));
         match self.tensor.data_type() {
             TensorElementType::Float64 => self.tensor.try_extract_tensor_mut::<f64>().map_err(failed())?.1.fill(value),
-            TensorElementType::Float32 => self.tensor.try_extract_tensor_mut::<f32>().map_err(failed())?.1.fill(value as f32),
-            TensorElementType::Int64 => self.tensor.try_extract_tensor_mut::<i64>().map_err(failed())?.1.fill(value as i64),
+            TensorElementType::Float32 => {
+                self.tensor.try_extract_tensor_mut::<f32>().map_err(failed())?.1.fill(value as f32)
+            }
+            TensorElementType::Int64 => {
+                self.tensor.try_extract_tensor_mut::<i64>().map_err(failed())?.1.fill(value as i64)
+            }
             _ => return Err(self.wrong_element("a number")),
         }
         Ok(())
     }
 
     fn wrong_element(&self, got: &str) -> TrainError {
-        TrainError::ElementType { name: self.name.clone(), expected: self.tensor.data_type().to_string(), got: got.to_owned() }
+        TrainError::ElementType {
+            name: self.name.clone(),
+            expected: self.tensor.data_type().to_string(),
+            got: got.to_owned(),
+        }
     }
 }
