@@ -1,0 +1,39 @@
+//! Reading one JSON document within limits.
+
+use std::{fs::File, io::Read, path::Path};
+
+use serde_json::Value;
+
+use crate::{
+    error::{Error, Result},
+    href::Href,
+};
+
+/// The largest real STAC documents are collections that link to each of a million items, about 100 bytes a link.
+/// Depth needs no limit here: serde_json refuses more than 128 levels.
+pub(crate) const LIMIT_BYTES: u64 = 128 << 20;
+
+/// Reads and parses a file.
+pub(crate) fn read_file(path: &Path) -> Result<Value> {
+    let href = || Href::File(path.to_path_buf());
+    let failed = |source| Error::Read { href: href(), source };
+    let file = File::open(path).map_err(failed)?;
+    let size_bytes = file.metadata().map_err(failed)?.len();
+    let too_large = |size_bytes| Error::TooLarge { href: href(), size_bytes, limit_bytes: LIMIT_BYTES };
+    if size_bytes > LIMIT_BYTES {
+        return Err(too_large(size_bytes));
+    }
+    // A pipe or a growing file says nothing true of its size beforehand.
+    let mut bytes = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or_default());
+    file.take(LIMIT_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LIMIT_BYTES {
+        return Err(too_large(bytes.len() as u64));
+    }
+    parse(&bytes, &href())
+}
+
+/// Parses bytes that were read from `href`; a byte-order mark is skipped.
+pub(crate) fn parse(bytes: &[u8], href: &Href) -> Result<Value> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    serde_json::from_slice(bytes).map_err(|source| Error::Json { href: href.clone(), source })
+}
