@@ -1,14 +1,12 @@
 //! The classification extension: what the values of a raster mean.
 //!
-//! <https://github.com/stac-extensions/classification>. Written as v2.0.0; v1.1.0 (which MLM refers to) reads the same.
+//! <https://github.com/stac-extensions/classification>. Written as v1.1.0, the version that MLM refers to for the classes of a
+//! model; v2.0.0 reads the same.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::extension::Extension;
-
-/// The schema that the MLM extension refers to for the classes of a model's output.
-pub const SCHEMA_V1: &str = "https://stac-extensions.github.io/classification/v1.1.0/schema.json";
 
 /// One value of a raster and its meaning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,7 +66,7 @@ pub struct Classification {
 }
 
 impl Extension for Classification {
-    const SCHEMA: &'static str = "https://stac-extensions.github.io/classification/v2.0.0/schema.json";
+    const SCHEMA: &'static str = "https://stac-extensions.github.io/classification/v1.1.0/schema.json";
     const FAMILY: &'static str = "https://stac-extensions.github.io/classification/";
     const PREFIX: &'static str = "classification:";
 }

@@ -228,7 +228,8 @@ pub(crate) fn relative(base: &Path, target: &Path) -> String {
     if climbs == 0 { format!("./{}", parts.join("/")) } else { parts.join("/") }
 }
 
-fn percent_encoded(part: &str) -> String {
+/// One part of a path as it stands in a URL.
+pub(crate) fn percent_encoded(part: &str) -> String {
     let mut encoded = String::with_capacity(part.len());
     for c in part.chars() {
         match c {
