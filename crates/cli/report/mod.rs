@@ -1,0 +1,44 @@
+//! The report of a run: one HTML file that holds everything it shows and loads nothing.
+//!
+//! [`model`] is what goes in, [`write_html`] what comes out. Charts are SVG written by hand ([`svg`]) so that they carry
+//! the page's type, colours and descriptions; pictures are inline PNG.
+
+mod confusion;
+mod curves;
+mod model;
+mod page;
+mod palette;
+mod picture;
+mod provenance;
+mod samples;
+mod scores;
+mod svg;
+mod training;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+pub(crate) use model::{
+    BandHistogram, Class, ClassScore, Evaluation, Picture, Provenance, Run, RunReport, Sample, Step, TrainingData,
+    Validation,
+};
+
+/// Writes `report` to `path`. The file appears whole or not at all.
+///
+/// # Errors
+/// When a picture's parts do not fit together, or the file cannot be written.
+pub(crate) fn write_html(report: &RunReport, path: &Path) -> Result<()> {
+    let html = page::html(report)?;
+    let unfinished = path.with_extension("html.part");
+    let written = fs::write(&unfinished, html).and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        // Nothing to add if this fails too: the first failure is the one to tell.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written.with_context(|| format!("the report {} cannot be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

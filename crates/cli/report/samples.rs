@@ -1,0 +1,113 @@
+//! Image, truth and predictions of some pieces of ground, side by side.
+
+use anyhow::{Context, Result};
+use ndarray::Array2;
+
+use super::model::{RunReport, Sample};
+use super::picture;
+use super::scores::swatch;
+use super::svg::escape;
+
+/// The section, or nothing without samples.
+///
+/// # Errors
+/// When a picture's parts do not fit together.
+pub(super) fn section(report: &RunReport) -> Result<Option<String>> {
+    if report.samples.is_empty() {
+        return Ok(None);
+    }
+    let figures: Result<String> = report
+        .samples
+        .iter()
+        .map(|sample| {
+            figure(report, sample).with_context(|| format!("the sample `{}` cannot be shown", sample.caption))
+        })
+        .collect();
+    Ok(Some(format!(r#"{}<div class="samples">{}</div>"#, legend(report), figures?)))
+}
+
+fn legend(report: &RunReport) -> String {
+    let classes: String = report
+        .classes
+        .iter()
+        .enumerate()
+        .map(|(index, class)| format!("<li>{}{}</li>", swatch(report, index), escape(&class.name)))
+        .collect();
+    format!(
+        r#"<ul class="legend" aria-label="Classes">{classes}<li><span class="swatch" style="background:#fff"></span>not judged</li></ul>"#
+    )
+}
+
+fn figure(report: &RunReport, sample: &Sample) -> Result<String> {
+    let caption = escape(&sample.caption);
+    let mut pictures = picture_html(&sample.image.data_uri()?, &caption, "image", "");
+    if let Some(truth) = &sample.truth {
+        pictures +=
+            &picture_html(&picture::class_map(truth, &report.classes)?, &caption, "truth", &shares(report, truth));
+    }
+    for (run, prediction) in &sample.predictions {
+        let right = sample.truth.as_ref().and_then(|truth| right_share(report, truth, prediction));
+        let note = right.map_or_else(String::new, |share| format!("{:.1} % of labelled pixels right", share * 100.0));
+        pictures += &picture_html(&picture::class_map(prediction, &report.classes)?, &caption, run, &note);
+    }
+    let count = 1 + usize::from(sample.truth.is_some()) + sample.predictions.len();
+    Ok(format!(
+        r#"<figure class="sample"><figcaption>{caption}</figcaption><div class="pictures" style="--pictures:{count}">{pictures}</div></figure>"#
+    ))
+}
+
+/// `caption` is markup already, `name` and `note` are not.
+fn picture_html(uri: &str, caption: &str, name: &str, note: &str) -> String {
+    let (name, note) = (escape(name), escape(note));
+    let comma = if note.is_empty() { "" } else { ", " };
+    format!(r#"<div><img src="{uri}" alt="{name} of {caption}{comma}{note}" loading="lazy"><b>{name}</b> {note}</div>"#)
+}
+
+/// The commonest classes of a truth in words.
+fn shares(report: &RunReport, truth: &Array2<u8>) -> String {
+    let mut counts = [0usize; 256];
+    truth.iter().for_each(|&class| counts[usize::from(class)] += 1);
+    let mut known: Vec<(usize, &str)> = report
+        .classes
+        .iter()
+        .enumerate()
+        .take(256)
+        .map(|(class, named)| (counts[class], named.name.as_str()))
+        .collect();
+    known.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    let share = |count: usize| (100.0 * count as f64 / truth.len().max(1) as f64).round();
+    known
+        .iter()
+        .take(2)
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{} % {name}", share(*count)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Share of the pixels with a known class whose prediction is right; `None` without any, or when the shapes differ.
+fn right_share(report: &RunReport, truth: &Array2<u8>, prediction: &Array2<u8>) -> Option<f64> {
+    if truth.dim() != prediction.dim() {
+        return None;
+    }
+    let judged = truth.iter().zip(prediction).filter(|(class, _)| usize::from(**class) < report.classes.len());
+    let (right, all) =
+        judged.fold((0u64, 0u64), |(right, all), (truth, guess)| (right + u64::from(truth == guess), all + 1));
+    (all > 0).then(|| right as f64 / all as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Class;
+    use ndarray::array;
+
+    #[test]
+    fn pixels_left_out_are_neither_right_nor_wrong() {
+        let classes = vec![Class { name: "a".into(), colour: [0; 3] }, Class { name: "b".into(), colour: [9; 3] }];
+        let report = RunReport { classes, ..RunReport::default() };
+        assert_eq!(right_share(&report, &array![[0, 1, 255, 1]], &array![[0, 1, 1, 0]]), Some(2.0 / 3.0));
+        assert_eq!(right_share(&report, &array![[255]], &array![[0]]), None);
+        assert_eq!(right_share(&report, &array![[0]], &array![[0, 1]]), None);
+    }
+}
