@@ -153,6 +153,15 @@ impl CheckpointStore {
         Ok(Some(Checkpoint { step, tensors: read_tensors(&folder.join(TENSORS))?, state }))
     }
 
+    /// Step of a mark's checkpoint; `None` when there is none yet. Reads the mark alone, and so may be asked while
+    /// another process writes.
+    ///
+    /// # Errors
+    /// When the mark cannot be read.
+    pub fn step(&self, mark: Mark) -> Result<Option<u64>> {
+        Ok(self.mark(mark)?.map(|mark| mark.step))
+    }
+
     /// Path of a mark's tensors, a plain safetensors file; `None` when there is no such checkpoint.
     ///
     /// # Errors

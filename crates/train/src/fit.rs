@@ -134,6 +134,8 @@ pub struct Progress {
     pub best: Option<Best>,
     /// Validations since the best one.
     pub stale: u64,
+    /// Step after which the last validation was made.
+    pub validated: Option<u64>,
     /// Memory of a plateau schedule.
     pub plateau: Plateau,
 }
@@ -189,7 +191,7 @@ pub fn fit<T: Task>(
     stop: &AtomicBool,
 ) -> Result<Summary, T::Error> {
     options.check()?;
-    let mut run = Run { task, options, progress, validated: None, saved: None };
+    let mut run = Run { task, options, progress, saved: None };
     let mut batches = batches.into_iter();
     let outcome = loop {
         if let Some(outcome) = run.ended(stop) {
@@ -232,8 +234,7 @@ struct Run<'a, T> {
     task: &'a mut T,
     options: &'a FitOptions,
     progress: Progress,
-    /// Step after which the last validation was made.
-    validated: Option<u64>,
+    /// Step after which the last checkpoint was saved.
     saved: Option<u64>,
 }
 
@@ -285,10 +286,10 @@ impl<T: Task> Run<'_, T> {
 
     fn validate(&mut self) -> Result<(), T::Error> {
         let step = self.progress.step;
-        if self.validated == Some(step) || self.progress.best.is_some_and(|best| best.step == step) {
+        if self.progress.validated == Some(step) {
             return Ok(());
         }
-        self.validated = Some(step);
+        self.progress.validated = Some(step);
         let Some(score) = self.task.validate(step)? else { return Ok(()) };
         let larger = self.options.larger_is_better;
         self.progress.plateau.observe(&self.options.schedule, score, larger);

@@ -1,0 +1,123 @@
+//! A run that is killed again and again, at any moment, ends in the very weights of a run left in peace.
+//!
+//! The test starts itself once more as the process to kill: [`the_process_to_kill`] does nothing unless the environment
+//! tells it where to train.
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use support::{batch, line};
+use swath_train::{
+    CheckpointStore, FitOptions, Mark, Progress, Result, Schedule, SessionOptions, StepAt, StepInputs, Stepped, Task,
+    TrainError, TrainSession, fit,
+};
+
+const FOLDER: &str = "SWATH_TEST_KILL_FOLDER";
+const STEPS: u64 = 1200;
+const KILLS: u64 = 20;
+
+struct Training {
+    session: TrainSession,
+    store: CheckpointStore,
+}
+
+impl Task for Training {
+    type Batch = u64;
+    type Error = TrainError;
+
+    fn step(&mut self, n: u64, at: StepAt) -> Result<Stepped> {
+        let (x, target) = batch(n);
+        let tensors = vec![("x", x.view().into()), ("target", target.view().into())];
+        // The graph divides the rate by the step, so that a step number that was lost would show.
+        let learning_rate = at.learning_rate as f32 * at.step as f32;
+        let loss = self.session.step(&StepInputs { tensors, learning_rate, step: at.step })?.loss;
+        Ok(Stepped { loss, samples: support::SAMPLES })
+    }
+
+    fn validate(&mut self, _step: u64) -> Result<Option<f64>> {
+        let w = self.session.state_tensor("w")?;
+        Ok(Some(w.values.iter().map(|w| f64::from(*w)).sum()))
+    }
+
+    fn save(&mut self, progress: &Progress, marks: &[Mark]) -> Result<()> {
+        self.store.save(progress.step, &self.session.state()?, progress, marks)
+    }
+}
+
+/// Trains in `folder` from wherever its last checkpoint is to the end.
+fn train(folder: &Path) -> Vec<(String, Vec<u32>)> {
+    let session =
+        TrainSession::new(&line(), &SessionOptions { threads: Some(1), ..SessionOptions::default() }).unwrap();
+    let mut training = Training { session, store: CheckpointStore::new(folder) };
+    let mut progress = Progress::default();
+    if let Some(checkpoint) = training.store.load::<Progress>(Mark::Last).unwrap() {
+        training.session.load_state(checkpoint.named()).unwrap();
+        progress = checkpoint.state;
+    }
+    let options = FitOptions {
+        steps: STEPS,
+        learning_rate: 0.05,
+        schedule: Schedule::one_cycle(),
+        save_every: Some(3),
+        validate_every: Some(50),
+        ..FitOptions::default()
+    };
+    let batches = (progress.step..).map(Ok);
+    fit(&mut training, batches, &options, progress, &AtomicBool::new(false)).unwrap();
+    let state = training.session.state().unwrap();
+    state.iter().map(|s| (s.name.to_owned(), s.values.iter().map(|v| v.to_bits()).collect())).collect()
+}
+
+#[test]
+fn the_process_to_kill() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        train(Path::new(&folder));
+    }
+}
+
+#[test]
+fn killed_at_random_moments_it_ends_in_the_same_bits() {
+    let root = tempfile::tempdir().unwrap();
+    let killed = root.path().join("killed");
+    let store = CheckpointStore::new(&killed);
+    let saved = || store.step(Mark::Last).unwrap().unwrap_or(0);
+    let start = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "the_process_to_kill"]).env(FOLDER, &killed);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let (mut advanced, mut kills) = (0, 0);
+    while kills < KILLS {
+        let before = saved();
+        assert!(before < STEPS, "the run was over after {kills} kills: too few to mean anything");
+        let mut process = start();
+        // Wait until it has gone on from the checkpoint (a loaded machine may take its time to start it), then a while
+        // that differs from kill to kill, by some hundreds of microseconds as well as by milliseconds.
+        while saved() == before && process.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        std::thread::sleep(Duration::from_micros((kills + 1).wrapping_mul(2_654_435_761) % 20_000));
+        process.kill().unwrap();
+        process.wait().unwrap();
+        kills += 1;
+        advanced += u64::from(saved() > before);
+    }
+    assert_eq!(advanced, KILLS, "each process came further than the one before");
+    assert!(start().wait().unwrap().success());
+    assert_eq!(saved(), STEPS);
+
+    let peaceful = root.path().join("peaceful");
+    let wanted = train(&peaceful);
+    let last = store.load::<Progress>(Mark::Last).unwrap().unwrap();
+    for (name, bits) in &wanted {
+        let tensor = last.tensors.iter().find(|tensor| tensor.name == *name).unwrap();
+        assert_eq!(tensor.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), *bits, "{name}");
+    }
+    let other = CheckpointStore::new(&peaceful).load::<Progress>(Mark::Last).unwrap().unwrap();
+    let timeless = |progress: Progress| Progress { elapsed_s: 0.0, ..progress };
+    assert_eq!(timeless(last.state), timeless(other.state));
+}
