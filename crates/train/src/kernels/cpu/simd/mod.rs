@@ -114,6 +114,20 @@ impl Isa {
         sets
     }
 
+    /// Rows of the register tile of a matrix product ([`Simd::ROWS`]).
+    #[must_use]
+    pub fn rows(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => <x86::Avx512 as Simd>::ROWS,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => <x86::Avx2 as Simd>::ROWS,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => <neon::Neon as Simd>::ROWS,
+            Self::Portable => Portable::ROWS,
+        }
+    }
+
     /// Runs `work` compiled for this instruction set.
     pub fn dispatch<W: WithSimd>(self, work: W) -> W::Output {
         match self {

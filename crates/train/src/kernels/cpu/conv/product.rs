@@ -1,0 +1,117 @@
+//! The register tile of a matrix product: `ROWS` output channels times three vectors of pixels, summed over channels and
+//! taps. Everything a convolution spends its time on happens in [`tile`].
+
+use super::super::simd::Simd;
+
+/// Vectors per row of a tile.
+pub(super) const VECTORS: usize = 3;
+
+/// What a tile starts from.
+#[derive(Clone, Copy)]
+pub(super) enum Start {
+    /// The values already at the output.
+    Output,
+    /// One value per row, or zero where there are none.
+    Bias(Option<*const f32>),
+}
+
+/// One tile's operands.
+#[derive(Clone, Copy)]
+pub(super) struct Tile {
+    /// Packed weights, `[depth][ROWS]`.
+    pub(super) weights: *const f32,
+    /// Where the pixels of the window start.
+    pub(super) window: *const f32,
+    /// For each of `depth` products, the distance of its pixels from `window`.
+    pub(super) offsets: *const u32,
+    /// Channels times taps to sum over.
+    pub(super) depth: usize,
+    /// Output pixel of the first row.
+    pub(super) out: *mut f32,
+    /// Elements between rows of the output.
+    pub(super) out_pitch: usize,
+    /// Rows to write, at most `ROWS`.
+    pub(super) rows: usize,
+    /// Pixels to write, at most `VECTORS · LANES`.
+    pub(super) pixels: usize,
+    /// What to add to.
+    pub(super) start: Start,
+}
+
+impl Tile {
+    /// Computes the tile with as many vectors as its pixels need.
+    ///
+    /// # Safety
+    /// `weights` has `depth · S::ROWS` elements, `offsets` has `depth`; whole vectors are readable at every offset from
+    /// `window`; rows and pixels as stated are writable at `out` and belong to the caller; the processor has `S`.
+    #[inline(always)]
+    pub(super) unsafe fn compute<S: Simd>(self) {
+        let vectors = self.pixels.div_ceil(S::LANES);
+        // SAFETY: the caller's promise, handed on.
+        unsafe {
+            match (S::ROWS, vectors) {
+                (8, 1) => tile::<S, 8, 1>(self),
+                (8, 2) => tile::<S, 8, 2>(self),
+                (8, _) => tile::<S, 8, 3>(self),
+                (_, 1) => tile::<S, 4, 1>(self),
+                (_, 2) => tile::<S, 4, 2>(self),
+                (_, _) => tile::<S, 4, 3>(self),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn tile<S: Simd, const ROWS: usize, const N: usize>(t: Tile) {
+    // SAFETY: `Tile::compute` states what must be readable and writable; rows beyond `t.rows` and pixels beyond
+    // `t.pixels` are computed but neither read from nor written to the output.
+    unsafe {
+        let mut sums = [[S::splat(0.0); N]; ROWS];
+        // Pixels of the last vector; all others are whole.
+        let last = t.pixels - (N - 1) * S::LANES;
+        match t.start {
+            Start::Output => {
+                for (row, sums) in sums.iter_mut().enumerate().take(t.rows) {
+                    let out = t.out.add(row * t.out_pitch);
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        let at = out.add(v * S::LANES);
+                        *sum = if v + 1 < N { S::load(at) } else { S::load_partial(at, last) };
+                    }
+                }
+            }
+            Start::Bias(Some(bias)) => {
+                for (row, sums) in sums.iter_mut().enumerate().take(t.rows) {
+                    *sums = [S::splat(*bias.add(row)); N];
+                }
+            }
+            Start::Bias(None) => {}
+        }
+        let (mut weights, mut offsets) = (t.weights, t.offsets);
+        for _ in 0..t.depth {
+            let from = t.window.add(*offsets as usize);
+            let mut pixels = [S::splat(0.0); N];
+            for (v, pixels) in pixels.iter_mut().enumerate() {
+                *pixels = S::load(from.add(v * S::LANES));
+            }
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let weight = S::splat(*weights.add(row));
+                for (sum, pixels) in sums.iter_mut().zip(pixels) {
+                    *sum = S::fma(weight, pixels, *sum);
+                }
+            }
+            weights = weights.add(ROWS);
+            offsets = offsets.add(1);
+        }
+        for (row, sums) in sums.iter().enumerate().take(t.rows) {
+            let out = t.out.add(row * t.out_pitch);
+            for (v, sum) in sums.iter().enumerate() {
+                let at = out.add(v * S::LANES);
+                if v + 1 < N {
+                    S::store(at, *sum);
+                } else {
+                    S::store_partial(at, *sum, last);
+                }
+            }
+        }
+    }
+}
