@@ -10,7 +10,8 @@ use super::palette;
 
 impl Picture {
     /// Red, green and blue as a picture. All are `[row, col]` of one shape and any unit; values that are not finite are
-    /// drawn white. The darkest and brightest 1 % of the three together are clipped, and shadows lifted a little.
+    /// drawn white. The darkest and brightest 1 % of the three together are clipped, clouds too, and shadows lifted a
+    /// little.
     ///
     /// # Errors
     /// When the shapes differ.
@@ -23,7 +24,7 @@ impl Picture {
             green.dim(),
             blue.dim()
         );
-        let (low, high) = percentiles(bands.iter().flat_map(|band| band.iter().copied()));
+        let (low, high) = spread(bands.iter().flat_map(|band| band.iter().copied()));
         let byte = |value: f32| match value.is_finite() {
             true => (((value - low) / (high - low)).clamp(0.0, 1.0).powf(0.8) * 255.0).round() as u8,
             false => 255,
@@ -58,16 +59,22 @@ pub(super) fn class_map(map: &Array2<u8>, classes: &[Class]) -> Result<String> {
     encode(map.nrows(), map.ncols(), Some(palette), &pixels)
 }
 
-/// The 1st and 99th percentile of the finite values, apart from each other.
-fn percentiles(values: impl Iterator<Item = f32>) -> (f32, f32) {
+/// The darkest and the brightest value to show. They are the 1st and 99th percentile of the finite values, or less for
+/// the bright end where a few values lie far beyond the rest: a cloud must not turn the ground black.
+fn spread(values: impl Iterator<Item = f32>) -> (f32, f32) {
     let mut values: Vec<f32> = values.filter(|value| value.is_finite()).collect();
     if values.is_empty() {
         return (0.0, 1.0);
     }
     values.sort_unstable_by(f32::total_cmp);
     let at = |percent: usize| values[(values.len() - 1) * percent / 100];
-    let (low, high) = (at(1), at(99));
-    if high > low { (low, high) } else { (low - 0.5, low + 0.5) }
+    let (low, high, quarters) = (at(1), at(99), at(75) - at(25));
+    let fence = at(75) + 2.0 * quarters;
+    match quarters > 0.0 {
+        true => (low, high.min(fence)),
+        false if high > low => (low, high),
+        false => (low - 0.5, low + 0.5),
+    }
 }
 
 fn encode(rows: usize, cols: usize, palette: Option<Vec<u8>>, pixels: &[u8]) -> Result<String> {
@@ -119,6 +126,15 @@ mod tests {
         let picture = Picture::stretched([ramp.view(), ramp.view(), ramp.view()]).unwrap();
         assert_eq!((picture.rgb[0], picture.rgb[9]), (0, 255));
         assert_eq!(decode(&picture.data_uri().unwrap()).1, picture.rgb);
+    }
+
+    #[test]
+    fn a_cloud_does_not_turn_the_ground_black() {
+        // Nine tenths of ground between 0 and 9, one tenth of cloud at 1000.
+        let band = Array2::from_shape_fn((10, 10), |(row, col)| if row == 9 { 1000.0 } else { col as f32 });
+        let picture = Picture::stretched([band.view(), band.view(), band.view()]).unwrap();
+        // Each tenth of the values is one column's, so the quarters are at 2 and 8, white is at 20, and 9 is (9/20)^0.8 of it.
+        assert_eq!(picture.rgb[9 * 3], ((9.0f32 / 20.0).powf(0.8) * 255.0).round() as u8);
     }
 
     #[test]
