@@ -128,7 +128,6 @@ pub fn model_item(model: &ModelDescription) -> Result<Value> {
     properties.insert("datetime".to_owned(), timestamp(model.datetime).into());
     properties.insert("description".to_owned(), model.description.as_str().into());
     write_fields(&fields(model), &model.name, &mut properties)?;
-    properties.insert("bands".to_owned(), json!(bands));
     properties.extend(model.properties.clone());
 
     let mut assets = Map::new();
@@ -137,6 +136,11 @@ pub fn model_item(model: &ModelDescription) -> Result<Value> {
         "title": format!("{} as ONNX", model.name), "roles": [mlm::MODEL_ROLE, "mlm:weights"],
         mlm::ARTIFACT_TYPE: mlm::ONNX,
     }));
+    // MLM looks for bands in the properties, where the core schema allows them only if an asset has them too.
+    if !bands.is_empty() {
+        properties.insert("bands".to_owned(), json!(bands));
+        asset.insert("bands".to_owned(), json!(bands));
+    }
     parts::file_fields(&mut asset, model.size_bytes, model.checksum.as_deref());
     if model.size_bytes.is_some() || model.checksum.is_some() {
         extensions.push(parts::FILE);
