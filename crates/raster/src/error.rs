@@ -3,6 +3,9 @@
 use crate::{DType, Window};
 use std::path::PathBuf;
 
+/// The cause below this crate: of the operating system or of a store.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -15,7 +18,7 @@ pub enum Error {
     Open {
         href: String,
         #[source]
-        source: object_store::Error,
+        source: BoxError,
     },
     #[error("{href} is no address: {reason}; give a path or a file, http(s), s3, gs or az URL")]
     Address { href: String, reason: String },
@@ -25,12 +28,14 @@ pub enum Error {
         start: u64,
         end: u64,
         #[source]
-        source: object_store::Error,
+        source: BoxError,
     },
     #[error(
         "{href}: asked for bytes {start}..{end} and got {got_bytes}; the file is truncated or the server answers wrongly"
     )]
     ShortBody { href: String, start: u64, end: u64, got_bytes: u64 },
+    #[error("{href}: bytes {start}..{end} did not come within {timeout_s} s; raise the time-out or check the server")]
+    TimedOut { href: String, start: u64, end: u64, timeout_s: f64 },
     #[error("{href}: not a TIFF file (it begins with {begins})")]
     NotTiff { href: String, begins: String },
     #[error(

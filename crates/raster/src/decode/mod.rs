@@ -1,1 +1,98 @@
-//! Compressed bytes of one block to values, without a reader.
+//! Compressed bytes of one block to values, without a reader: decompress, undo the predictor, take bands apart.
+
+mod bits;
+mod codec;
+mod lzw;
+mod packbits;
+mod unpack;
+
+use crate::header::{Level, SampleFormat};
+use crate::window::Block;
+use crate::{DType, Sample, Samples};
+use bytemuck::cast_vec;
+use half::f16;
+use ndarray::Array3;
+use std::cell::RefCell;
+
+/// Why a block does not decode, in words; the caller adds file and place.
+pub(crate) type Reason = String;
+
+thread_local! {
+    /// Decompressed bytes of the block at hand. Kept, because fresh megabytes cost page faults on every block.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Extent of one block's data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) bands: usize,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+}
+
+impl Shape {
+    /// Shape of block `index`: tiles are whole, the last strip may be shorter.
+    pub(crate) fn of(level: &Level, index: usize) -> Shape {
+        let bands = if level.is_planar { 1 } else { level.bands };
+        let row = (index / level.blocks_across().max(1)) % level.blocks_down().max(1);
+        let left = level.height_px.saturating_sub(row * level.block_height_px);
+        let rows = if level.is_tiled { level.block_height_px } else { level.block_height_px.min(left) };
+        Shape { bands, rows, cols: level.block_width_px }
+    }
+
+    fn dim(self) -> (usize, usize, usize) {
+        (self.bands, self.rows, self.cols)
+    }
+
+    fn row_bytes(self, bits: u16) -> usize {
+        (self.cols * self.bands * usize::from(bits)).div_ceil(8)
+    }
+}
+
+/// Decodes block `index` of `level`. Sizes were checked when the header was read.
+pub(crate) fn decode(level: &Level, index: usize, compressed: &[u8]) -> Result<Block, Reason> {
+    let shape = Shape::of(level, index);
+    SCRATCH.with_borrow_mut(|scratch| {
+        let len = shape.row_bytes(level.bits) * shape.rows;
+        codec::decompress(level, shape, compressed, len, scratch)?;
+        let raw = scratch.get_mut(..len).ok_or("it holds too few bytes")?;
+        if level.is_bit_reversed && level.bits < 8 {
+            raw.iter_mut().for_each(|byte| *byte = byte.reverse_bits());
+        }
+        Ok(Block { samples: samples(level, shape, raw)? })
+    })
+}
+
+/// A block in which every value is `value`: what a sparse file leaves out.
+pub(crate) fn constant(level: &Level, dtype: DType, index: usize, value: f64) -> Block {
+    Block { samples: Samples::filled(dtype, Shape::of(level, index).dim(), value) }
+}
+
+fn samples(level: &Level, shape: Shape, raw: &mut [u8]) -> Result<Samples, Reason> {
+    let order = unpack::Order { shape, predictor: level.predictor, is_big_endian: level.is_big_endian };
+    match (level.format, level.bits) {
+        (SampleFormat::Unsigned, 8) => shaped(shape, unpack::words::<u8>(&order, raw)),
+        (SampleFormat::Unsigned, 16) => shaped(shape, unpack::words::<u16>(&order, raw)),
+        (SampleFormat::Unsigned, 32) => shaped(shape, unpack::words::<u32>(&order, raw)),
+        (SampleFormat::Unsigned, 64) => shaped(shape, unpack::words::<u64>(&order, raw)),
+        (SampleFormat::Signed, 8) => shaped::<i8>(shape, cast_vec(unpack::words::<u8>(&order, raw))),
+        (SampleFormat::Signed, 16) => shaped::<i16>(shape, cast_vec(unpack::words::<u16>(&order, raw))),
+        (SampleFormat::Signed, 32) => shaped::<i32>(shape, cast_vec(unpack::words::<u32>(&order, raw))),
+        (SampleFormat::Signed, 64) => shaped::<i64>(shape, cast_vec(unpack::words::<u64>(&order, raw))),
+        (SampleFormat::Float, 16) => {
+            let halves = unpack::words::<u16>(&order, raw);
+            shaped::<f32>(shape, halves.into_iter().map(|half| f16::from_bits(half).to_f32()).collect())
+        }
+        (SampleFormat::Float, 32) => shaped::<f32>(shape, cast_vec(unpack::words::<u32>(&order, raw))),
+        (SampleFormat::Float, 64) => shaped::<f64>(shape, cast_vec(unpack::words::<u64>(&order, raw))),
+        (SampleFormat::Unsigned, bits @ 1..=7) => shaped::<u8>(shape, bits::unpack(shape, bits, raw)),
+        (SampleFormat::Unsigned, bits @ 9..=15) => shaped::<u16>(shape, bits::unpack(shape, bits, raw)),
+        (SampleFormat::Unsigned, bits @ 17..=31) => shaped::<u32>(shape, bits::unpack(shape, bits, raw)),
+        (_, bits) => Err(format!("{bits} bits are not understood")),
+    }
+}
+
+fn shaped<T: Sample>(shape: Shape, values: Vec<T>) -> Result<Samples, Reason> {
+    let array = Array3::from_shape_vec(shape.dim(), values);
+    array.map(T::wrap).map_err(|_| "its values do not fill it".to_owned())
+}

@@ -1,80 +1,78 @@
 //! From href to header, and from read plan to compressed blocks: merged, bounded, retried. The only async module.
 
-use crate::window::{Blocks, ReadPlan};
-use crate::{BlockCache, Limits, Pixels, Raster, Result};
-use std::sync::Arc;
-use std::time::Duration;
+mod address;
+mod fetched;
+mod options;
+mod ranges;
+mod request;
 
-/// What happens to a block that could not be had after all retries, or does not decode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum FailurePolicy {
-    /// The read fails.
-    #[default]
-    Fail,
-    /// The read fails, and the caller is expected to leave the window out and go on; see [`Fetcher::failed_blocks`].
-    Skip,
-    /// The block's pixels are invalid (and nodata, or 0) and the read goes on.
-    Mask,
-}
+pub(crate) use address::Location;
+pub use fetched::Fetched;
+pub use options::{FailedBlock, FailurePolicy, FetchOptions, FetchStatistics};
 
-/// How bytes are fetched.
-#[derive(Clone, Debug)]
-pub struct FetchOptions {
-    /// Requests in flight to one host.
-    pub requests_per_host: usize,
-    /// Bytes in flight, over all hosts.
-    pub bytes_in_flight: u64,
-    /// Blocks at most this far apart are fetched in one request.
-    pub merge_gap_bytes: u64,
-    /// Merged requests stop growing at this size.
-    pub max_request_bytes: u64,
-    /// Tries after the first.
-    pub retries: usize,
-    /// Time for one request.
-    pub timeout: Duration,
-    /// What becomes of blocks that cannot be had.
-    pub on_failure: FailurePolicy,
-    /// Sent with every http(s) request.
-    pub headers: Vec<(String, String)>,
-    /// Sizes a file may not exceed.
-    pub limits: Limits,
-}
+use crate::cache::{BlockKey, Claim, Found};
+use crate::header::{self, HeaderBytes, Level, Stop};
+use crate::window::ReadPlan;
+use crate::{BlockCache, Error, Pixels, Raster, Result, decode};
+use address::Stores;
+use futures::future::try_join_all;
+use request::Gate;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// One block that could not be had, for the run's record.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FailedBlock {
-    /// The file.
-    pub href: String,
-    /// 0 is full resolution.
-    pub level: usize,
-    /// Index into the level's blocks.
-    pub block: usize,
-    /// The error, with its causes.
-    pub reason: String,
-}
-
-/// What has been fetched so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FetchStatistics {
-    /// Requests made, retries included.
-    pub requests: u64,
-    /// Bytes received.
-    pub bytes: u64,
-    /// Requests that were made again.
-    pub retries: u64,
-}
+/// Parsing rounds of one header; each brings at least one new range, and real files need a few dozen at most.
+const MAX_HEADER_ROUNDS: usize = 4096;
 
 /// Opens files and fetches blocks. Cheap to clone; clones share connections, headers and bounds.
 #[derive(Clone, Debug)]
-pub struct Fetcher {}
+pub struct Fetcher {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: FetchOptions,
+    stores: Stores,
+    gate: Gate,
+    headers: Mutex<HashMap<String, Arc<Raster>>>,
+    record: Arc<Record>,
+}
+
+/// Blocks that could not be had, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    failed: Mutex<HashMap<BlockKey, FailedBlock>>,
+}
+
+impl Record {
+    fn add(&self, href: &str, key: BlockKey, reason: &str) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.entry(key).or_insert_with(|| FailedBlock {
+            href: href.to_owned(),
+            level: key.level,
+            is_mask: key.is_mask,
+            block: key.block,
+            reason: reason.to_owned(),
+        });
+    }
+}
 
 impl Fetcher {
     /// A fetcher with its own connections and bounds.
     ///
     /// # Errors
-    /// [`Error::Address`](crate::Error::Address) where a header is none.
+    /// [`Error::Address`] where one of the options' headers is none.
     pub fn new(options: FetchOptions) -> Result<Self> {
-        unimplemented!("{options:?}")
+        let shared = Shared {
+            stores: Stores::new(options.requests_per_host),
+            gate: Gate::new(&options),
+            headers: Mutex::default(),
+            record: Arc::default(),
+            options,
+        };
+        Ok(Fetcher { shared: Arc::new(shared) })
     }
 
     /// Reads the header of a file. `href` is a path or a file, http(s), s3, gs or az URL. A header once read is kept.
@@ -82,7 +80,53 @@ impl Fetcher {
     /// # Errors
     /// Where the file cannot be had, is no TIFF, is malformed, or uses what is not supported.
     pub async fn open(&self, href: &str) -> Result<Arc<Raster>> {
-        unimplemented!("{href}")
+        if let Some(raster) = self.headers().get(href) {
+            return Ok(raster.clone());
+        }
+        let raster = Arc::new(self.read_header(href).await?);
+        Ok(self.headers().entry(href.to_owned()).or_insert(raster).clone())
+    }
+
+    fn headers(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Raster>>> {
+        self.shared.headers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read_header(&self, href: &str) -> Result<Raster> {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let options = &self.shared.options;
+        let limits = options.limits;
+        let location = self.shared.stores.locate(href)?;
+        let first = self.shared.gate.get(href, &location, 0..options.header_read_bytes.max(16), options).await;
+        let first = first.map_err(|error| match error {
+            Error::Fetch { href, source, .. } => Error::Open { href, source },
+            other => other,
+        })?;
+        let mut bytes = HeaderBytes::new(href, first.file_bytes);
+        bytes.add(0, first.bytes);
+        for _ in 0..MAX_HEADER_ROUNDS {
+            let need = match header::parse(&bytes, &limits) {
+                Ok(header) => {
+                    let (id, location) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), Arc::new(location));
+                    let file_bytes = bytes.file_bytes;
+                    return Ok(Raster { href: href.to_owned(), header, file_bytes, id, limits, location });
+                }
+                Err(Stop::Failed(error)) => return Err(*error),
+                Err(Stop::Need(need)) => need,
+            };
+            // What follows is often needed next, so a short need is read with its surroundings.
+            let end = need.end.max(need.start.saturating_add(options.header_read_bytes)).min(bytes.file_bytes);
+            if bytes.held_bytes().saturating_add(end - need.start) > limits.header_bytes {
+                let (what, limit) = ("the size of its header in bytes", limits.header_bytes);
+                let value = bytes.held_bytes().saturating_add(end - need.start);
+                return Err(Error::Limit { href: href.to_owned(), what, value, limit });
+            }
+            let part = self.shared.gate.get(href, &location, need.start..end, options).await?;
+            bytes.add(need.start, part.bytes);
+        }
+        Err(Error::Malformed {
+            href: href.to_owned(),
+            reason: "its header is scattered over thousands of places".to_owned(),
+        })
     }
 
     /// Fetches those of the plan's blocks that the cache does not hold. A block that someone else is fetching is waited for.
@@ -90,7 +134,18 @@ impl Fetcher {
     /// # Errors
     /// Where a block cannot be had and the policy is not [`FailurePolicy::Mask`].
     pub async fn fetch(&self, plan: ReadPlan, cache: &BlockCache) -> Result<Fetched> {
-        unimplemented!("{plan:?} {cache:?}")
+        let found = cache.find(&plan.keys());
+        let slots =
+            || found.iter().filter_map(|found| if let Found::UnderWay(slot) = found { Some(slot) } else { None });
+        // Own claims are met before others are waited for, so that two plans never wait for each other.
+        self.fulfil(&plan, slots().filter_map(|slot| slot.claim()).collect()).await?;
+        for slot in slots() {
+            if let Some(claim) = slot.wait_or_claim().await {
+                self.fulfil(&plan, vec![claim]).await?;
+            }
+        }
+        let (policy, record) = (self.shared.options.on_failure, self.shared.record.clone());
+        Ok(Fetched { plan, found, cache: cache.clone(), policy, record })
     }
 
     /// Fetches and decodes (on the runtime's blocking threads) in one go, for callers who read few windows.
@@ -98,34 +153,146 @@ impl Fetcher {
     /// # Errors
     /// As [`Fetcher::fetch`] and [`Fetched::decode`].
     pub async fn read(&self, plan: ReadPlan, cache: &BlockCache) -> Result<Pixels> {
-        unimplemented!("{plan:?} {cache:?}")
+        let fetched = self.fetch(plan, cache).await?;
+        let decoding = tokio::task::spawn_blocking(move || fetched.decode()?.to_pixels());
+        decoding.await.map_err(|_| Error::Stopped)?
     }
 
-    /// Every block that could not be had so far.
+    /// Every block that could not be had so far, in the order of file, level and block.
     pub fn failed_blocks(&self) -> Vec<FailedBlock> {
-        unimplemented!()
+        let failed = self.shared.record.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<FailedBlock> = failed.values().cloned().collect();
+        all.sort_by(|a, b| (&a.href, a.level, a.is_mask, a.block).cmp(&(&b.href, b.level, b.is_mask, b.block)));
+        all
     }
 
     /// Requests and bytes so far.
     pub fn statistics(&self) -> FetchStatistics {
-        unimplemented!()
+        self.shared.gate.statistics()
+    }
+
+    /// Brings the bytes of all claimed blocks, near ones with one request.
+    async fn fulfil(&self, plan: &ReadPlan, claims: Vec<Claim>) -> Result<()> {
+        let mut wanted: Vec<(Claim, Range<u64>)> = Vec::with_capacity(claims.len());
+        for claim in claims {
+            match self.range_of(plan, claim.key()) {
+                Ok(Some(range)) => wanted.push((claim, range)),
+                Ok(None) => {
+                    let raster = plan.raster();
+                    let (nodata, key) = (raster.header.nodata.unwrap_or(0.0), claim.key());
+                    let Some(level) = plan.level_of(key) else { continue };
+                    let (value, dtype) =
+                        if key.is_mask { (0.0, crate::DType::U8) } else { (nodata, raster.header.dtype) };
+                    claim.fulfil_with(Arc::new(decode::constant(level, dtype, key.block, value)));
+                }
+                Err(error) => self.lose(plan, claim, error)?,
+            }
+        }
+        let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, range)| range.clone()).collect();
+        let options = &self.shared.options;
+        let requests = ranges::merge(&ranges, options.merge_gap_bytes, options.max_request_bytes);
+        let mut claims: Vec<Option<Claim>> = wanted.into_iter().map(|(claim, _)| Some(claim)).collect();
+        let groups = requests.into_iter().map(|request| {
+            let members: Vec<_> =
+                request.members.iter().filter_map(|i| Some((claims[*i].take()?, ranges[*i].clone()))).collect();
+            self.bring(plan, request.range, members)
+        });
+        try_join_all(groups).await.map(|_| ())
+    }
+
+    async fn bring(&self, plan: &ReadPlan, range: Range<u64>, members: Vec<(Claim, Range<u64>)>) -> Result<()> {
+        let raster = plan.raster();
+        let got = self.shared.gate.get(&raster.href, &raster.location, range.clone(), &self.shared.options).await;
+        let bytes = match got {
+            Ok(received) if received.bytes.len() as u64 == range.end - range.start => received.bytes,
+            Ok(received) => {
+                let (start, end, got_bytes) = (range.start, range.end, received.bytes.len() as u64);
+                let short = || Error::ShortBody { href: raster.href.clone(), start, end, got_bytes };
+                return members.into_iter().try_for_each(|(claim, _)| self.lose(plan, claim, short()));
+            }
+            Err(error) => {
+                let reason = reason_of(&error);
+                for (claim, _) in members {
+                    self.shared.record.add(&raster.href, claim.key(), &reason);
+                    if self.shared.options.on_failure == FailurePolicy::Mask {
+                        claim.fulfil(Err(reason.as_str().into()));
+                    }
+                }
+                return if self.shared.options.on_failure == FailurePolicy::Mask { Ok(()) } else { Err(error) };
+            }
+        };
+        for (claim, member) in members {
+            let (start, end) = ((member.start - range.start) as usize, (member.end - range.start) as usize);
+            claim.fulfil(Ok(bytes.slice(start..end)));
+        }
+        Ok(())
+    }
+
+    /// Where a block's bytes are; `None` where the file leaves the block out.
+    fn range_of(&self, plan: &ReadPlan, key: BlockKey) -> Result<Option<Range<u64>>> {
+        let raster = plan.raster();
+        let level = plan.level_of(key);
+        let table = level
+            .and_then(|level| level.offsets.get(key.block).copied().zip(level.byte_counts.get(key.block).copied()));
+        let Some((start, bytes)) = table else {
+            return Err(Error::Malformed {
+                href: raster.href.clone(),
+                reason: format!("block {} is not listed", key.block),
+            });
+        };
+        if bytes == 0 || start == 0 {
+            return Ok(None);
+        }
+        let limit = raster.limits.compressed_block_bytes;
+        if bytes > limit {
+            return Err(Error::Limit {
+                href: raster.href.clone(),
+                what: "the size of a compressed block in bytes",
+                value: bytes,
+                limit,
+            });
+        }
+        let end = start.saturating_add(bytes);
+        if end > raster.file_bytes {
+            let (href, file_bytes) = (raster.href.clone(), raster.file_bytes);
+            return Err(Error::Truncated { href, what: "a block of pixels", start, end, file_bytes });
+        }
+        Ok(Some(start..end))
+    }
+
+    /// A block that cannot be had: recorded, and by policy an error or invalid pixels.
+    fn lose(&self, plan: &ReadPlan, claim: Claim, error: Error) -> Result<()> {
+        let reason = reason_of(&error);
+        self.shared.record.add(&plan.raster().href, claim.key(), &reason);
+        if self.shared.options.on_failure != FailurePolicy::Mask {
+            return Err(error);
+        }
+        claim.fulfil(Err(reason.as_str().into()));
+        Ok(())
     }
 }
 
-/// A plan's blocks, compressed or already decoded by the cache. Decoding needs no reader.
-#[derive(Debug)]
-pub struct Fetched {}
-
-impl Fetched {
-    /// Decodes what is still compressed, on the calling thread, and leaves it in the cache.
-    ///
-    /// # Errors
-    /// [`Error::Decode`](crate::Error::Decode) where a block's bytes are not what its header says and the policy is not
-    /// [`FailurePolicy::Mask`].
-    pub fn decode(self) -> Result<Blocks> {
-        unimplemented!()
+fn reason_of(error: &Error) -> String {
+    let mut reason = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        reason.push_str(": ");
+        reason.push_str(&cause.to_string());
+        source = cause.source();
     }
+    reason
 }
 
-#[derive(Debug)]
-pub(crate) struct Location {}
+impl ReadPlan {
+    /// All blocks of the plan: pixels, then masks, then opacity.
+    pub(crate) fn keys(&self) -> Vec<BlockKey> {
+        let of =
+            |is_mask: bool, blocks: &[usize]| blocks.iter().map(|block| self.key(is_mask, *block)).collect::<Vec<_>>();
+        [of(false, &self.blocks), of(true, &self.mask_blocks), of(false, &self.alpha_blocks)].concat()
+    }
+
+    pub(crate) fn level_of(&self, key: BlockKey) -> Option<&Level> {
+        let header = &self.raster().header;
+        if key.is_mask { header.masks.get(key.level)?.as_ref() } else { header.levels.get(key.level) }
+    }
+}

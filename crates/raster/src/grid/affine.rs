@@ -52,7 +52,8 @@ impl Affine {
 
     /// CRS coordinates of a pixel position.
     pub fn apply(&self, col: f64, row: f64) -> (f64, f64) {
-        (self.a * col + self.b * row + self.c, self.d * col + self.e * row + self.f)
+        // Summed in GDAL's order, so that positions on a pixel's very edge fall on the same side.
+        (self.c + col * self.a + row * self.b, self.f + col * self.d + row * self.e)
     }
 
     /// The map from CRS to pixel coordinates; `None` where the map is singular or not finite.
@@ -60,6 +61,11 @@ impl Affine {
         let det = self.a * self.e - self.b * self.d;
         if !det.is_finite() || det == 0.0 || !self.c.is_finite() || !self.f.is_finite() {
             return None;
+        }
+        if self.is_axis_aligned() {
+            // As GDAL does it; the general way below rounds differently.
+            let (a, e) = (1.0 / self.a, 1.0 / self.e);
+            return Some(Affine::new(a, 0.0, -self.c / self.a, 0.0, e, -self.f / self.e));
         }
         let (a, b, d, e) = (self.e / det, -self.b / det, -self.d / det, self.a / det);
         Some(Affine::new(a, b, -(a * self.c + b * self.f), d, e, -(d * self.c + e * self.f)))

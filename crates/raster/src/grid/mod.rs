@@ -9,6 +9,7 @@ mod projection;
 pub use affine::Affine;
 pub use crs::Crs;
 pub use extent::{Bounds, Window};
+pub(crate) use geokeys::GeoKeys;
 pub use projection::Transformer;
 
 use crate::{Error, Result};

@@ -94,3 +94,13 @@ impl Level {
         self.height_px.div_ceil(self.block_height_px)
     }
 }
+
+impl SampleFormat {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            SampleFormat::Unsigned => "unsigned integer",
+            SampleFormat::Signed => "signed integer",
+            SampleFormat::Float => "float",
+        }
+    }
+}

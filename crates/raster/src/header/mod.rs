@@ -1,10 +1,21 @@
 //! What a file says about its pixels: levels, blocks, types, bands, nodata and place. Parsed within limits; reads nothing itself.
 
 mod band;
+mod blocks;
+mod bytes;
+mod directory;
 mod level;
+mod metadata;
+mod parse;
+mod place;
 
 pub use band::{Band, ColorTable, Photometric};
 pub use level::{Compression, Level};
+
+pub(crate) use bytes::{HeaderBytes, Stop};
+pub(crate) use directory::tag;
+pub(crate) use level::{Predictor, SampleFormat};
+pub(crate) use parse::parse;
 
 use crate::{DType, Grid};
 use std::collections::BTreeMap;
@@ -93,5 +104,6 @@ pub struct Raster {
     pub file_bytes: u64,
     /// Equal for the same file opened twice by one fetcher; the key of its blocks in caches.
     pub id: u64,
+    pub(crate) limits: Limits,
     pub(crate) location: Arc<crate::fetch::Location>,
 }

@@ -1,7 +1,12 @@
 //! From window to read plan, and from decoded blocks to pixels.
 
+mod pieces;
+mod plan;
+
+pub(crate) use pieces::nodata_test;
+
 use crate::header::Raster;
-use crate::{Pixels, Result, Sample, Samples, Window};
+use crate::{Samples, Window};
 use ndarray::ArrayView2;
 use std::sync::Arc;
 
@@ -14,7 +19,7 @@ pub struct ReadRequest {
     pub bands: Option<Vec<usize>>,
     /// 0 is full resolution.
     pub level: usize,
-    /// Whether [`Pixels::valid`] is wanted: costs reading the internal mask, if there is one.
+    /// Whether [`Pixels::valid`](crate::Pixels::valid) is wanted: costs reading the internal mask, if there is one.
     pub with_validity: bool,
     /// Nodata value to use instead of the file's.
     pub nodata: Option<f64>,
@@ -37,6 +42,8 @@ pub struct ReadPlan {
     pub(crate) blocks: Vec<usize>,
     /// Indices into the mask's block tables, ascending; empty where validity is not wanted or there is no mask.
     pub(crate) mask_blocks: Vec<usize>,
+    /// Blocks of the opacity band, where validity is wanted and these are not among `blocks`.
+    pub(crate) alpha_blocks: Vec<usize>,
 }
 
 /// One decoded block: the values `[band, row, col]` that a strip or tile holds, of one band where the file is planar.
@@ -52,6 +59,7 @@ pub struct Blocks {
     pub(crate) plan: ReadPlan,
     pub(crate) blocks: Vec<Option<Arc<Block>>>,
     pub(crate) mask_blocks: Vec<Option<Arc<Block>>>,
+    pub(crate) alpha_blocks: Vec<Option<Arc<Block>>>,
 }
 
 /// A rectangle of one band of a window, straight out of a decoded block.
@@ -65,60 +73,4 @@ pub struct Piece<'a, T> {
     pub col_px: usize,
     /// Values `[row, col]`; each row is contiguous, so that `row.as_slice()` succeeds.
     pub samples: ArrayView2<'a, T>,
-}
-
-impl ReadPlan {
-    /// Plans a read.
-    ///
-    /// # Errors
-    /// [`Error::NoBand`](crate::Error::NoBand), [`Error::NoLevel`](crate::Error::NoLevel) or
-    /// [`Error::WindowTooLarge`](crate::Error::WindowTooLarge).
-    pub fn new(raster: &Arc<Raster>, request: ReadRequest) -> Result<ReadPlan> {
-        unimplemented!("{raster:?} {request:?}")
-    }
-
-    /// The file to be read.
-    pub fn raster(&self) -> &Arc<Raster> {
-        &self.raster
-    }
-
-    /// The window, in pixels of its level.
-    pub fn window(&self) -> Window {
-        self.request.window
-    }
-
-    /// Bands (from 0) in the order wanted.
-    pub fn bands(&self) -> &[usize] {
-        &self.bands
-    }
-
-    /// The part of the window that the image covers, in the window's own pixels; `None` where it covers nothing.
-    pub fn covered(&self) -> Option<Window> {
-        unimplemented!()
-    }
-}
-
-impl Blocks {
-    /// The plan they were read by.
-    pub fn plan(&self) -> &ReadPlan {
-        &self.plan
-    }
-
-    /// The window's pixels as rectangles of `T`, band by band within each block. They cover [`ReadPlan::covered`] without
-    /// overlap; what lies outside the image, and blocks lost under [`FailurePolicy::Mask`](crate::FailurePolicy::Mask), have
-    /// no piece, so the target is to be filled beforehand.
-    ///
-    /// # Errors
-    /// [`Error::WrongType`](crate::Error::WrongType) where the file's pixels are not `T`.
-    pub fn pieces<T: Sample>(&self) -> Result<impl Iterator<Item = Piece<'_, T>>> {
-        Ok(std::iter::empty())
-    }
-
-    /// Copies the window out: `[band, row, col]`, with what has no value filled by nodata (or 0), and validity if it was asked for.
-    ///
-    /// # Errors
-    /// [`Error::WrongType`](crate::Error::WrongType) where a block is not of the file's type.
-    pub fn to_pixels(&self) -> Result<Pixels> {
-        unimplemented!()
-    }
 }

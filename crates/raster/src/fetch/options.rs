@@ -1,0 +1,94 @@
+//! How bytes are fetched, what becomes of blocks that cannot be had, and the record of both.
+
+use crate::Limits;
+use std::time::Duration;
+
+/// What happens to a block that could not be had after all retries, or does not decode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum FailurePolicy {
+    /// The read fails.
+    #[default]
+    Fail,
+    /// The read fails, the block is recorded, and the caller is expected to leave the window out and go on; see
+    /// [`Fetcher::failed_blocks`](crate::Fetcher::failed_blocks).
+    Skip,
+    /// The block is recorded, its pixels are invalid (and nodata, or 0), and the read goes on.
+    Mask,
+}
+
+/// How bytes are fetched.
+#[derive(Clone, Debug)]
+pub struct FetchOptions {
+    /// Requests in flight to one host.
+    pub requests_per_host: usize,
+    /// Bytes in flight, over all hosts; a single request larger than this is still made, alone.
+    pub bytes_in_flight: u64,
+    /// Blocks at most this far apart are fetched in one request.
+    pub merge_gap_bytes: u64,
+    /// Merged requests stop growing at this size.
+    pub max_request_bytes: u64,
+    /// Tries after the first.
+    pub retries: usize,
+    /// Wait before the first retry; doubled for each further one, plus a random part.
+    pub backoff: Duration,
+    /// Longest wait between two tries, whatever the server asks for.
+    pub max_backoff: Duration,
+    /// Time for one request, from asking to the last byte.
+    pub timeout: Duration,
+    /// What becomes of blocks that cannot be had.
+    pub on_failure: FailurePolicy,
+    /// Names and values sent with every http(s) request.
+    pub headers: Vec<(String, String)>,
+    /// Bytes of headers kept for files opened before.
+    pub header_cache_bytes: u64,
+    /// Bytes read when a file is opened; a COG of 10980 by 10980 px has its whole header in less than 32 KiB.
+    pub header_read_bytes: u64,
+    /// Sizes a file may not exceed.
+    pub limits: Limits,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        FetchOptions {
+            requests_per_host: 32,
+            bytes_in_flight: 256 << 20,
+            merge_gap_bytes: 64 << 10,
+            max_request_bytes: 16 << 20,
+            retries: 5,
+            backoff: Duration::from_millis(200),
+            max_backoff: Duration::from_secs(30),
+            timeout: Duration::from_secs(60),
+            on_failure: FailurePolicy::Fail,
+            headers: Vec::new(),
+            header_cache_bytes: 256 << 20,
+            header_read_bytes: 32 << 10,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// One block that could not be had, for the run's record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailedBlock {
+    /// The file.
+    pub href: String,
+    /// 0 is full resolution.
+    pub level: usize,
+    /// True for a block of the level's internal mask.
+    pub is_mask: bool,
+    /// Index into the level's blocks.
+    pub block: usize,
+    /// The error, with its causes.
+    pub reason: String,
+}
+
+/// What has been fetched so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FetchStatistics {
+    /// Requests made, retries included.
+    pub requests: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Requests that were made again.
+    pub retries: u64,
+}
