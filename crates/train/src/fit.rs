@@ -55,6 +55,8 @@ pub struct StepAt {
     pub step: u64,
     /// Learning rate.
     pub learning_rate: f64,
+    /// Momentum, where the schedule sets it: an input of graphs that have one.
+    pub momentum: Option<f64>,
 }
 
 /// What a step came to.
@@ -216,6 +218,11 @@ impl FitOptions {
         self.learning_rate * self.schedule.factor(progress.step, self.steps) * progress.plateau.factor()
     }
 
+    /// Momentum of the step after `progress`, where the schedule sets it.
+    pub fn momentum(&self, progress: &Progress) -> Option<f64> {
+        self.schedule.momentum(progress.step, self.steps)
+    }
+
     fn check(&self) -> Result<()> {
         let rate = self.learning_rate;
         if !(rate > 0.0 && rate.is_finite()) {
@@ -257,7 +264,8 @@ impl<T: Task> Run<'_, T> {
     }
 
     fn step(&mut self, batch: T::Batch, started: Instant, waited_s: f64) -> Result<(), T::Error> {
-        let at = StepAt { step: self.progress.step + 1, learning_rate: self.options.rate(&self.progress) };
+        let (learning_rate, momentum) = (self.options.rate(&self.progress), self.options.momentum(&self.progress));
+        let at = StepAt { step: self.progress.step + 1, learning_rate, momentum };
         let Stepped { loss, samples } = self.task.step(batch, at)?;
         let took_s = started.elapsed().as_secs_f64();
         self.progress.step = at.step;

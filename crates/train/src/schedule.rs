@@ -44,7 +44,8 @@ pub enum Schedule {
         floor: f64,
     },
     /// Rises from `1 / div_factor` to 1 over `pct_start` of the steps and falls to `1 / (div_factor *
-    /// final_div_factor)`, both along half a cosine (`OneCycleLR`; the base rate is its `max_lr`).
+    /// final_div_factor)`, both along half a cosine (`OneCycleLR`; the base rate is its `max_lr`). The optimiser's momentum
+    /// (of Adam the first beta) goes the opposite way, see [`Schedule::momentum`].
     OneCycle {
         /// Share of the steps that rise.
         #[serde(default = "pct_start")]
@@ -55,6 +56,15 @@ pub enum Schedule {
         /// First rate over last rate.
         #[serde(default = "final_div_factor")]
         final_div_factor: f64,
+        /// Whether the momentum takes part.
+        #[serde(default = "yes")]
+        cycle_momentum: bool,
+        /// Momentum at the peak of the rate.
+        #[serde(default = "base_momentum")]
+        base_momentum: f64,
+        /// Momentum at the first and the last step.
+        #[serde(default = "max_momentum")]
+        max_momentum: f64,
     },
     /// Times `factor` whenever the monitored score has not improved for more than `patience` validations
     /// (`ReduceLROnPlateau`).
@@ -92,6 +102,15 @@ fn div_factor() -> f64 {
 fn final_div_factor() -> f64 {
     1e4
 }
+fn yes() -> bool {
+    true
+}
+fn base_momentum() -> f64 {
+    0.85
+}
+fn max_momentum() -> f64 {
+    0.95
+}
 fn patience() -> u64 {
     10
 }
@@ -105,7 +124,14 @@ const WARMUP_START: f64 = 1.0 / 3.0;
 impl Schedule {
     /// PyTorch's one-cycle schedule with its default settings.
     pub fn one_cycle() -> Self {
-        Self::OneCycle { pct_start: pct_start(), div_factor: div_factor(), final_div_factor: final_div_factor() }
+        Self::OneCycle {
+            pct_start: pct_start(),
+            div_factor: div_factor(),
+            final_div_factor: final_div_factor(),
+            cycle_momentum: true,
+            base_momentum: base_momentum(),
+            max_momentum: max_momentum(),
+        }
     }
 
     /// Factor on the base rate at `step` (counted from 0) of `total` steps. [`Schedule::Plateau`] gives 1: its factor is
@@ -121,17 +147,21 @@ impl Schedule {
                 let turn = PI * share(step - warmup, total.saturating_sub(warmup));
                 floor + (1.0 - floor) * (1.0 + turn.cos()) / 2.0
             }),
-            Self::OneCycle { pct_start, div_factor, final_div_factor } => {
+            Self::OneCycle { pct_start, div_factor, final_div_factor, .. } => {
                 let (first, last) = (1.0 / div_factor, 1.0 / (div_factor * final_div_factor));
-                let (step, total) = (step as f64, total as f64);
-                // The turning points as OneCycleLR computes them; the peak may lie between two steps.
-                let (peak, end) = (pct_start * total - 1.0, total - 1.0);
-                if peak > 0.0 && step <= peak {
-                    half_cosine(first, 1.0, step / peak)
-                } else {
-                    half_cosine(1.0, last, ((step - peak) / (end - peak)).min(1.0))
-                }
+                one_cycle(step, total, pct_start, [first, 1.0, last])
             }
+        }
+    }
+
+    /// Momentum at `step` (counted from 0) of `total` steps, where the schedule sets it: SGD's momentum, the first beta of
+    /// Adam and AdamW.
+    pub fn momentum(&self, step: u64, total: u64) -> Option<f64> {
+        match *self {
+            Self::OneCycle { pct_start, cycle_momentum: true, base_momentum, max_momentum, .. } => {
+                Some(one_cycle(step, total, pct_start, [max_momentum, base_momentum, max_momentum]))
+            }
+            _ => None,
         }
     }
 
@@ -158,9 +188,13 @@ impl Schedule {
             Self::Step { gamma, .. } => positive("gamma", gamma),
             Self::Polynomial { power, warmup } => positive("power", power).and(warms(warmup)),
             Self::Cosine { warmup, floor } => within("floor", floor).and(warms(warmup)),
-            Self::OneCycle { pct_start, div_factor, final_div_factor } => within("pct_start", pct_start)
-                .and(positive("div_factor", div_factor))
-                .and(positive("final_div_factor", final_div_factor)),
+            Self::OneCycle { pct_start, div_factor, final_div_factor, base_momentum, max_momentum, .. } => {
+                within("pct_start", pct_start)
+                    .and(positive("div_factor", div_factor))
+                    .and(positive("final_div_factor", final_div_factor))
+                    .and(within("base_momentum", base_momentum))
+                    .and(within("max_momentum", max_momentum))
+            }
             Self::Plateau { factor, threshold, floor, .. } => {
                 within("factor", factor).and(within("threshold", threshold)).and(within("floor", floor))
             }
@@ -218,6 +252,18 @@ fn share(step: u64, total: u64) -> f64 {
 /// `rest` after a linear rise from [`WARMUP_START`] over the first `warmup` steps.
 fn warmed(step: u64, warmup: u64, rest: impl FnOnce() -> f64) -> f64 {
     if step < warmup { WARMUP_START + (1.0 - WARMUP_START) * step as f64 / warmup as f64 } else { rest() }
+}
+
+/// From the first value to the second over `pct_start` of the steps, then to the third.
+fn one_cycle(step: u64, total: u64, pct_start: f64, [first, peak, last]: [f64; 3]) -> f64 {
+    let (step, total) = (step as f64, total as f64);
+    // The turning points as OneCycleLR computes them; the peak may lie between two steps.
+    let (turn, end) = (pct_start * total - 1.0, total - 1.0);
+    if turn > 0.0 && step <= turn {
+        half_cosine(first, peak, step / turn)
+    } else {
+        half_cosine(peak, last, ((step - turn) / (end - turn)).min(1.0))
+    }
 }
 
 fn half_cosine(from: f64, to: f64, share: f64) -> f64 {

@@ -14,6 +14,7 @@ struct Case {
     schedule: Schedule,
     steps: u64,
     rates: Vec<f64>,
+    momenta: Option<Vec<f64>>,
     #[serde(default)]
     scores: Vec<f64>,
     #[serde(default)]
@@ -23,8 +24,8 @@ struct Case {
 #[test]
 fn every_schedule_follows_pytorch_at_every_step() {
     let recorded: Recorded = serde_json::from_str(include_str!("vectors/schedules.json")).unwrap();
-    assert_eq!(recorded.cases.len(), 11);
-    for Case { schedule, steps, rates, scores, larger_is_better } in recorded.cases {
+    assert_eq!(recorded.cases.len(), 13);
+    for Case { schedule, steps, rates, momenta, scores, larger_is_better } in recorded.cases {
         schedule.check(steps).unwrap();
         assert_eq!(rates.len() as u64, steps);
         let mut plateau = Plateau::default();
@@ -33,6 +34,11 @@ fn every_schedule_follows_pytorch_at_every_step() {
             // PyTorch multiplies from step to step where this computes at once: some ten roundings of 2^-53 a step over at
             // most 300 steps, 3e-13 of the base rate.
             assert!((rate - wanted).abs() <= 3e-13 * recorded.base, "{schedule:?} at {step}: {rate} against {wanted}");
+            let momentum = schedule.momentum(step as u64, steps);
+            match momenta.as_ref().map(|momenta| momenta[step]) {
+                Some(wanted) => assert!((momentum.unwrap() - wanted).abs() <= 3e-13, "{schedule:?} at {step}"),
+                None => assert_eq!(momentum, None, "{schedule:?}"),
+            }
             if let Some(&score) = scores.get(step) {
                 plateau.observe(&schedule, score, larger_is_better);
             }
@@ -72,6 +78,7 @@ fn settings_out_of_range_are_refused_by_name() {
         (r#"{"kind":"cosine","floor":1.5}"#, "floor"),
         (r#"{"kind":"one-cycle","pct_start":2.0}"#, "pct_start"),
         (r#"{"kind":"one-cycle","div_factor":0.0}"#, "div_factor"),
+        (r#"{"kind":"one-cycle","max_momentum":1.5}"#, "max_momentum"),
         (r#"{"kind":"plateau","factor":-1.0}"#, "factor"),
     ];
     for (text, name) in refused {

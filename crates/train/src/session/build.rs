@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ort::ep;
+use ort::logging::LogLevel;
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -64,6 +65,8 @@ fn configure(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuild
         .map_err(TrainError::session("a new session"))?
         .with_optimization_level(GraphOptimizationLevel::All)
         .map_err(option("full graph optimisation"))?
+        .with_log_level(LogLevel::Warning)
+        .map_err(option("its log level"))?
         .with_intra_op_spinning(options.spin)
         .map_err(option("the option `spin`"))?
         .with_deterministic_compute(options.deterministic)

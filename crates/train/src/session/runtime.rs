@@ -6,9 +6,10 @@
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 
 use crate::error::{Result, TrainError};
 
@@ -62,9 +63,20 @@ impl Runtime {
             .map_err(|e| refused(Box::new(e)))?
             .with_name("swath")
             .with_telemetry(false)
+            .with_logger(Arc::new(log))
             .build()
             .map_err(|e| refused(Box::new(e)))?;
+        environment.set_log_level(LogLevel::Warning);
         Ok(Self { environment, path: path.to_owned(), version, build: ort::info().to_owned() })
+    }
+}
+
+/// Hands ONNX Runtime's messages to `tracing`, one level lower than it thinks: what matters comes back as an error.
+fn log(level: LogLevel, category: &str, session: &str, place: &str, message: &str) {
+    match level {
+        LogLevel::Fatal | LogLevel::Error => tracing::warn!(target: "onnxruntime", category, session, place, "{message}"),
+        LogLevel::Warning => tracing::debug!(target: "onnxruntime", category, session, place, "{message}"),
+        LogLevel::Info | LogLevel::Verbose => tracing::trace!(target: "onnxruntime", category, session, place, "{message}"),
     }
 }
 

@@ -5,7 +5,8 @@
 """Learning rates of torch.optim.lr_scheduler, step by step, as schedules.json beside this file.
 
 Each case holds the settings as swath writes them, the number of steps, and the rate that PyTorch uses at each of them for
-a base rate of 0.01. The plateau case holds the scores shown after each step as well.
+a base rate of 0.01; the one-cycle cases also the first beta of AdamW; the plateau cases also the scores shown after each
+step.
 """
 import json
 import pathlib
@@ -17,18 +18,19 @@ BASE = 0.01
 
 
 def optimizer():
-    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=BASE)
+    return torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=BASE)
 
 
 def course(make, steps, scores=None):
     opt = optimizer()
     schedule = make(opt)
-    rates = []
+    rates, betas = [], []
     for step in range(steps):
         rates.append(opt.param_groups[0]["lr"])
+        betas.append(opt.param_groups[0]["betas"][0])
         opt.step()
         schedule.step(*([] if scores is None else [scores[step]]))
-    return rates
+    return rates, betas
 
 
 def warmed(warmup, rest):
@@ -57,6 +59,18 @@ CASES = [
         None,
     ),
     (
+        {"kind": "one-cycle", "base_momentum": 0.8, "max_momentum": 0.9},
+        50,
+        lambda o: lrs.OneCycleLR(o, max_lr=BASE, total_steps=50, base_momentum=0.8, max_momentum=0.9),
+        None,
+    ),
+    (
+        {"kind": "one-cycle", "cycle_momentum": False},
+        10,
+        lambda o: lrs.OneCycleLR(o, max_lr=BASE, total_steps=10, cycle_momentum=False),
+        None,
+    ),
+    (
         {"kind": "plateau", "factor": 0.5, "patience": 2},
         20,
         lambda o: lrs.ReduceLROnPlateau(o, mode="max", factor=0.5, patience=2),
@@ -73,7 +87,10 @@ CASES = [
 if __name__ == "__main__":
     out = {"made_by": f"schedules.py with torch {torch.__version__}", "base": BASE, "cases": []}
     for settings, steps, make, scores in CASES:
-        case = {"schedule": settings, "steps": steps, "rates": course(make, steps, scores)}
+        rates, betas = course(make, steps, scores)
+        case = {"schedule": settings, "steps": steps, "rates": rates}
+        if settings["kind"] == "one-cycle" and settings.get("cycle_momentum", True):
+            case["momenta"] = betas
         if scores is not None:
             case |= {"scores": scores, "larger_is_better": scores is SCORES}
         out["cases"].append(case)
