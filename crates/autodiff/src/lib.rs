@@ -3,17 +3,34 @@
 //! ONNX in, ONNX out: forward, loss, backward and optimiser as one graph that a stock ONNX Runtime runs.
 
 mod adapt;
+mod backward;
+mod builder;
 mod error;
+mod forward;
+pub mod graph;
+mod infer;
+mod inspect;
 mod loss;
+mod lowering;
 mod model;
+pub mod onnx;
 mod optimizer;
 mod options;
+mod parameters;
+mod pattern;
+mod rules;
+mod simplify;
 mod training_graph;
+mod write_back;
 
 pub use adapt::{Adaptation, AdaptationReport, adapt};
 pub use error::{Error, Result};
+pub use graph::Dimension;
+pub use inspect::{Inspection, ParameterInfo};
 pub use loss::Loss;
-pub use model::{Dimension, Inspection, Model, ParameterInfo};
+pub use model::Model;
 pub use optimizer::Optimizer;
 pub use options::{BatchNormMode, Lowering, ParameterGroup, TrainingOptions};
-pub use training_graph::{Role, StateTensor, TrainingGraph, gradient_graph, training_graph, write_back};
+pub use rules::{SupportedOperator, supported_operators};
+pub use training_graph::{Role, StateTensor, TrainingGraph, gradient_graph, training_graph};
+pub use write_back::write_back;

@@ -1,62 +1,55 @@
-//! An ONNX model in memory: read with limits, looked at, written whole or not at all.
+//! An ONNX model in memory: read with limits, written whole or not at all.
 
+use std::io::Write;
 use std::path::Path;
 
+use prost::Message;
+
 use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::onnx::proto::ModelProto;
+use crate::onnx::{model_from_proto, model_to_proto};
+
+/// Oldest version of the standard operators understood: the first whose Squeeze, ReduceSum and Split take axes as inputs.
+pub(crate) const OLDEST_OPSET: i64 = 13;
+/// Newest version of the standard operators understood.
+pub(crate) const NEWEST_OPSET: i64 = 23;
+/// A protobuf message cannot be larger than this.
+const LARGEST_MESSAGE_BYTES: usize = (1 << 31) - 1;
+
+/// What a model says of itself beside its graph.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Header {
+    pub(crate) opset: i64,
+    pub(crate) ir_version: i64,
+    pub(crate) other_opsets: Vec<(String, i64)>,
+    /// Name and version of the program that wrote it.
+    pub(crate) producer: (String, String),
+    pub(crate) doc: String,
+    pub(crate) metadata: Vec<(String, String)>,
+}
 
 /// A validated ONNX model.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    bytes: Vec<u8>,
-}
-
-/// A dimension of a model's input or output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Dimension {
-    /// Known when the model was exported.
-    Fixed(usize),
-    /// Free, under a name where the exporter gave one.
-    Dynamic(Option<String>),
-}
-
-/// A parameter or running statistic of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParameterInfo {
-    /// Name in the file, or the module path for one that was given back its own copy.
-    pub name: String,
-    /// Path of the module that owns it (`encoder.layer1.0.conv1`) where derivable from node names; patterns match
-    /// the name or `<path>.weight` and the like.
-    pub path: Option<String>,
-    /// Dimensions.
-    pub shape: Vec<usize>,
-    /// Whether it is a running mean or variance rather than a trained parameter.
-    pub statistic: bool,
-}
-
-/// What a network takes, gives and learns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inspection {
-    /// Name of the image input.
-    pub input: String,
-    /// Dimensions of the image input, `[N, C, H, W]`.
-    pub input_shape: Vec<Dimension>,
-    /// Number of input bands.
-    pub bands: usize,
-    /// Name of the output.
-    pub output: String,
-    /// Dimensions of the output as declared, `[N, classes, H, W]`; empty where the exporter left them out.
-    pub output_shape: Vec<Dimension>,
-    /// Number of classes (channels of the output).
-    pub classes: usize,
-    /// Parameters and statistics in the order of first use.
-    pub parameters: Vec<ParameterInfo>,
-    /// Opset of the standard domain.
-    pub opset: i64,
-    /// Who exported it, as the file says: producer and version.
-    pub producer: String,
+    pub(crate) graph: Graph,
+    pub(crate) header: Header,
 }
 
 impl Model {
+    /// A model out of a graph made in code, over version `opset` of the standard operators.
+    ///
+    /// # Errors
+    /// When that version is not understood.
+    pub fn new(graph: Graph, opset: i64) -> Result<Self> {
+        if !(OLDEST_OPSET..=NEWEST_OPSET).contains(&opset) {
+            let domain = "ai.onnx".into();
+            return Err(Error::Opset { domain, found: opset, oldest: OLDEST_OPSET, newest: NEWEST_OPSET });
+        }
+        let producer = ("swath".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        Ok(Self { graph, header: Header { opset, ir_version: 8, producer, ..Header::default() } })
+    }
+
     /// Reads a model and any external data beside it.
     ///
     /// # Errors
@@ -64,7 +57,8 @@ impl Model {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        Self::from_bytes(&bytes)
+        let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
+        model_from_proto(ModelProto::decode(&bytes[..]).map_err(Error::Decode)?, folder)
     }
 
     /// Reads a model that has all its data inside.
@@ -72,7 +66,7 @@ impl Model {
     /// # Errors
     /// When the bytes are damaged or refer to external data.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        Ok(Self { bytes: bytes.to_vec() })
+        model_from_proto(ModelProto::decode(bytes).map_err(Error::Decode)?, None)
     }
 
     /// The model as ONNX protobuf, all data inside.
@@ -80,7 +74,12 @@ impl Model {
     /// # Errors
     /// When it would exceed the 2 GiB that a protobuf may hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        Ok(self.bytes.clone())
+        let proto = model_to_proto(self);
+        let bytes = proto.encoded_len();
+        if bytes > LARGEST_MESSAGE_BYTES {
+            return Err(Error::Malformed { what: format!("it would take {bytes} bytes, a protobuf holds 2 GiB at most") });
+        }
+        Ok(proto.encode_to_vec())
     }
 
     /// Writes the model to a temporary file beside `path` and renames it: whole or not at all.
@@ -89,14 +88,35 @@ impl Model {
     /// When the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        std::fs::write(path, &self.bytes).map_err(|source| Error::Write { path: path.into(), source })
+        let bytes = self.to_bytes()?;
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.part", std::process::id()));
+        let part = path.with_file_name(name);
+        let written = std::fs::File::create(&part)
+            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
+            .and_then(|()| std::fs::rename(&part, path));
+        written.map_err(|source| {
+            // The failure to report is the first one; a part that was never created cannot be removed either.
+            let _ = std::fs::remove_file(&part);
+            Error::Write { path: path.into(), source }
+        })
     }
 
-    /// What the network takes, gives and learns.
-    ///
-    /// # Errors
-    /// When it is not a segmentation network: one float input `[N, C, H, W]`, one float output `[N, classes, H, W]`.
-    pub fn inspect(&self) -> Result<Inspection> {
-        Err(Error::Internal { place: "inspect".into(), what: "not there yet".into() })
+    /// The graph.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Version of the standard operators.
+    #[must_use]
+    pub fn opset(&self) -> i64 {
+        self.header.opset
+    }
+
+    /// Notes that travel with the model, as key and value.
+    #[must_use]
+    pub fn metadata(&self) -> &[(String, String)] {
+        &self.header.metadata
     }
 }

@@ -1,7 +1,7 @@
 //! What a caller asks of a training graph: shapes, losses, optimiser, what is frozen.
 
-pub use crate::loss::Loss;
-pub use crate::optimizer::Optimizer;
+use crate::loss::Loss;
+use crate::optimizer::Optimizer;
 
 /// Which statistics BatchNormalization uses while training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,9 +29,9 @@ pub struct ParameterGroup {
     /// Glob over parameter names (`*` any run of characters, `?` one), for example `encoder.*` or `*.bias`.
     pub pattern: String,
     /// Factor on the step's learning rate.
-    pub lr_multiplier: f32,
+    pub lr_multiplier: f64,
     /// Weight decay in place of the optimiser's own; `None` keeps that.
-    pub weight_decay: Option<f32>,
+    pub weight_decay: Option<f64>,
 }
 
 /// All that decides the form of a training graph.
@@ -44,7 +44,7 @@ pub struct TrainingOptions {
     /// Globs over parameter names; a parameter that any of them matches is not trained.
     pub freeze: Vec<String>,
     /// Losses and their weights; the graph's loss is their weighted sum.
-    pub losses: Vec<(f32, Loss)>,
+    pub losses: Vec<(f64, Loss)>,
     /// Target value of pixels that do not count.
     pub ignore_index: Option<i64>,
     /// One weight per class; `None` weighs all alike.
@@ -54,9 +54,9 @@ pub struct TrainingOptions {
     /// Groups with settings of their own; the first pattern that matches a parameter decides.
     pub groups: Vec<ParameterGroup>,
     /// Largest global norm of all gradients; larger ones are scaled down to it.
-    pub clip_norm: Option<f32>,
+    pub clip_norm: Option<f64>,
     /// Decay of an exponential moving average of the parameters, kept as further state.
-    pub ema_decay: Option<f32>,
+    pub ema_decay: Option<f64>,
     /// Operators the graph is written in.
     pub lowering: Lowering,
 }

@@ -1,7 +1,16 @@
 //! The graphs that train: gradients alone, or a whole optimiser step.
 
+use std::collections::BTreeSet;
+
+use crate::backward::Backward;
+use crate::builder::Builder;
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::forward::Forward;
+use crate::graph::{DataType, Graph, Node, Patch, SWATH_DOMAIN, ValueInfo};
+use crate::infer::Fact;
+use crate::lowering::lower;
+use crate::model::{Header, Model};
+use crate::optimizer::{self, Update};
 use crate::options::TrainingOptions;
 
 /// What a piece of training state is.
@@ -73,8 +82,16 @@ impl TrainingGraph {
 /// # Errors
 /// When the options contradict the model, or an operator on the gradient path has no rule.
 pub fn gradient_graph(model: &Model, options: &TrainingOptions) -> Result<Model> {
-    let _ = (model, options);
-    Err(Error::Internal { place: "gradient_graph".into(), what: "not there yet".into() })
+    let backward = Backward::of(Forward::of(model, options)?, options)?;
+    let Backward { graph, mut builder, gradients, statistics, opset } = backward;
+    let mut outputs = loss_outputs(&builder)?;
+    for (parameter, gradient) in &gradients {
+        outputs.push(named(&mut builder, &format!("grad/{}", parameter.name), gradient)?);
+    }
+    for (name, updated) in &statistics {
+        outputs.push(named(&mut builder, &format!("stat/{name}"), updated)?);
+    }
+    finish(model, options, Parts { graph, builder, inputs: Vec::new(), outputs, states: BTreeSet::new(), opset })
 }
 
 /// Forward, loss, backward and optimiser as one graph; see [`TrainingGraph`].
@@ -82,19 +99,95 @@ pub fn gradient_graph(model: &Model, options: &TrainingOptions) -> Result<Model>
 /// # Errors
 /// When the options contradict the model, or an operator on the gradient path has no rule.
 pub fn training_graph(model: &Model, options: &TrainingOptions) -> Result<TrainingGraph> {
-    let _ = (model, options);
-    Err(Error::Internal { place: "training_graph".into(), what: "not there yet".into() })
+    let backward = Backward::of(Forward::of(model, options)?, options)?;
+    let Backward { graph, mut builder, gradients, statistics, opset } = backward;
+    let mut inputs = vec![
+        ValueInfo::fixed(TrainingGraph::LEARNING_RATE, DataType::F32, &[]),
+        ValueInfo::fixed(TrainingGraph::STEP, DataType::F32, &[]),
+    ];
+    for input in &inputs {
+        builder.facts.insert(&input.name, Fact::new(DataType::F32, &[]))?;
+    }
+    let mut updates = optimizer::updates(options, &gradients, &mut builder)?;
+    for (name, updated) in statistics {
+        updates.push(Update { name: name.clone(), role: Role::RunningStatistic, input: name, updated });
+    }
+    let mut outputs = loss_outputs(&builder)?;
+    let mut state = Vec::new();
+    for update in &updates {
+        let output = named(&mut builder, &format!("next/{}", update.name), &update.updated)?;
+        let shape = builder.dims(&update.input)?;
+        let initial = initial(&graph, update, &shape)?;
+        state.push(StateTensor {
+            name: update.name.clone(),
+            role: update.role,
+            input: update.input.clone(),
+            output: output.name.clone(),
+            shape: shape.clone(),
+            initial,
+        });
+        inputs.push(ValueInfo::fixed(&update.input, DataType::F32, &shape));
+        outputs.push(output);
+    }
+    let states = state.iter().map(|s| s.input.clone()).collect();
+    let model = finish(model, options, Parts { graph, builder, inputs, outputs, states, opset })?;
+    Ok(TrainingGraph { model, state })
 }
 
-/// Puts fine-tuned tensors into the inference network that a training graph was made from.
-///
-/// `tensors` are pairs of name and row-major values: parameters and running statistics by the names that
-/// [`TrainingGraph::state`] gives them (moments and averages are refused). Those not named keep their values.
-/// Batch and image size stay as dynamic as they were.
-///
-/// # Errors
-/// When a name is unknown or the number of values differs.
-pub fn write_back<'a>(model: &Model, tensors: impl IntoIterator<Item = (&'a str, &'a [f32])>) -> Result<Model> {
-    let _ = tensors.into_iter().count();
-    Ok(model.clone())
+/// Values of a state tensor before the first step: the network's own, or zeros for a moment.
+fn initial(graph: &Graph, update: &Update, shape: &[usize]) -> Result<Vec<f32>> {
+    let source = match update.role {
+        Role::Moment => return Ok(vec![0.0; shape.iter().product()]),
+        Role::Average => update.name.strip_prefix(optimizer::AVERAGE).unwrap_or(&update.name),
+        Role::Parameter | Role::RunningStatistic => &update.name,
+    };
+    let values = graph.initializers().get(source).and_then(|t| t.as_f32()).map(<[f32]>::to_vec);
+    values.ok_or_else(|| Error::Internal { place: "training_graph".into(), what: format!("'{source}' has no values") })
+}
+
+/// A value as a graph output of its own name.
+fn named(builder: &mut Builder, name: &str, value: &str) -> Result<ValueInfo> {
+    builder.push(Node::new("Identity", &[value], &[name]))?;
+    Ok(ValueInfo::fixed(name, DataType::F32, &builder.dims(value)?))
+}
+
+fn loss_outputs(builder: &Builder) -> Result<Vec<ValueInfo>> {
+    let output = |name| Ok(ValueInfo::fixed(name, DataType::F32, &builder.dims(name)?));
+    Ok(vec![output(TrainingGraph::LOSS)?, output(TrainingGraph::LOGITS)?])
+}
+
+/// A training graph's parts before they are joined and lowered.
+struct Parts {
+    graph: Graph,
+    builder: Builder,
+    /// Inputs beside `x` and `target`.
+    inputs: Vec<ValueInfo>,
+    outputs: Vec<ValueInfo>,
+    /// Initializers that become inputs.
+    states: BTreeSet<String>,
+    opset: i64,
+}
+
+fn finish(model: &Model, options: &TrainingOptions, parts: Parts) -> Result<Model> {
+    let Parts { graph, builder, inputs, outputs, states, opset } = parts;
+    let inputs = graph.inputs().iter().cloned().chain(inputs).collect();
+    let graph = graph.patched(Patch {
+        nodes: builder.nodes,
+        initializers: builder.initializers,
+        drop_initializers: states,
+        inputs: Some(inputs),
+        outputs: Some(outputs),
+        prune: true,
+        ..Patch::default()
+    })?;
+    let graph = lower(graph, options.lowering, opset, builder.facts)?;
+    let swath = graph.nodes().iter().any(|node| node.domain == SWATH_DOMAIN);
+    let header = Header {
+        opset,
+        ir_version: model.header.ir_version.max(8),
+        other_opsets: if swath { vec![(SWATH_DOMAIN.to_owned(), 1)] } else { Vec::new() },
+        producer: ("swath".into(), env!("CARGO_PKG_VERSION").into()),
+        ..Header::default()
+    };
+    Ok(Model { graph, header })
 }

@@ -1,0 +1,203 @@
+//! Makes a network ready to be differentiated: fixed shapes, constants computed, layers in the form that trains.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::error::{Error, Result};
+use crate::graph::{Attribute, DataType, Dimension, Graph, Node, Patch, SWATH_DOMAIN, ValueInfo};
+use crate::infer::{Facts, infer_graph};
+use crate::model::Model;
+use crate::options::{BatchNormMode, TrainingOptions};
+use crate::parameters::{Parameter, parameters, separate};
+use crate::pattern::matches_parameter;
+use crate::simplify::simplify;
+use crate::training_graph::TrainingGraph;
+
+/// Version of the standard operators that training graphs are written in, at least: earlier ones lack adding ScatterElements.
+/// From 13 to 17 the operators understood here kept their meaning, so an older network is simply declared newer.
+const TRAINING_OPSET: i64 = 17;
+
+/// A network in training form.
+pub(crate) struct Forward {
+    pub(crate) graph: Graph,
+    pub(crate) facts: Facts,
+    pub(crate) opset: i64,
+    /// Trained parameters, in order of first use.
+    pub(crate) trained: Vec<Parameter>,
+    /// Running statistics that are updated: name, and the value that holds the new one.
+    pub(crate) statistics: Vec<(String, String)>,
+}
+
+impl Forward {
+    /// The network of `model` in training form, its input named `x` and its output `logits`.
+    pub(crate) fn of(model: &Model, options: &TrainingOptions) -> Result<Self> {
+        let graph = separate(model.graph.clone())?;
+        let all = parameters(&graph);
+        let trained = trained(&all, options)?;
+        let graph = with_standard_names(graph, options)?;
+        let opset = model.header.opset.max(TRAINING_OPSET);
+        let variables: BTreeSet<String> = all.iter().map(|p| p.name.clone()).collect();
+        let shapes = HashMap::from([(TrainingGraph::INPUT.to_owned(), options.input_shape.to_vec())]);
+        let facts = infer_graph(&graph, &shapes, &variables)?;
+        let graph = simplify(graph, &facts)?;
+        check_output(&facts)?;
+        let reached = reached(&graph, trained.iter().map(|p| p.name.as_str()));
+        let (patch, statistics) = training_form(&graph, options.batchnorm, &reached)?;
+        let graph = graph.patched(patch)?;
+        let facts = infer_graph(&graph, &shapes, &variables)?;
+        Ok(Self { graph, facts, opset, trained, statistics })
+    }
+}
+
+fn trained(all: &[Parameter], options: &TrainingOptions) -> Result<Vec<Parameter>> {
+    let candidates: Vec<&Parameter> = all.iter().filter(|p| !p.statistic).collect();
+    for pattern in &options.freeze {
+        if !candidates.iter().any(|p| matches_parameter(pattern, p)) {
+            let reason = format!("the pattern '{pattern}' freezes nothing: no parameter has such a name");
+            return Err(Error::Options { reason });
+        }
+    }
+    let frozen = |p: &&&Parameter| options.freeze.iter().any(|pattern| matches_parameter(pattern, p));
+    let trained: Vec<Parameter> = candidates.iter().filter(|p| !frozen(p)).map(|&p| p.clone()).collect();
+    if trained.is_empty() {
+        let parameters = candidates.len();
+        return Err(Error::NothingToTrain { parameters, frozen: parameters });
+    }
+    Ok(trained)
+}
+
+/// The single image input of a network.
+pub(crate) fn image_input(graph: &Graph) -> Result<&ValueInfo> {
+    let not = |what: String| Error::NotSegmentation { what };
+    match graph.inputs() {
+        [input] if input.dtype != DataType::F32 => {
+            Err(not(format!("input '{}' is {:?}; export the model in float32", input.name, input.dtype)))
+        }
+        [input] => match &input.dims {
+            Some(dims) if dims.len() != 4 => Err(not(format!("input '{}' has {} dimensions", input.name, dims.len()))),
+            _ => Ok(input),
+        },
+        inputs => Err(not(format!("inputs are {:?}", inputs.iter().map(|i| &i.name).collect::<Vec<_>>()))),
+    }
+}
+
+/// Input named `x` with its shape fixed, first output named `logits`; values that had those names get others.
+fn with_standard_names(graph: Graph, options: &TrainingOptions) -> Result<Graph> {
+    let input = image_input(&graph)?;
+    if let Some(Dimension::Fixed(bands)) = input.dims.as_ref().map(|dims| &dims[1]) {
+        if *bands != options.input_shape[1] {
+            return Err(Error::InputChannels { expected: *bands, found: options.input_shape[1] });
+        }
+    }
+    let output = graph.outputs().first().ok_or_else(|| Error::NotSegmentation { what: "graph has no output".into() })?;
+    let wanted = BTreeMap::from([
+        (input.name.clone(), TrainingGraph::INPUT.to_owned()),
+        (output.name.clone(), TrainingGraph::LOGITS.to_owned()),
+    ]);
+    let reserved = [
+        TrainingGraph::INPUT,
+        TrainingGraph::TARGET,
+        TrainingGraph::LOSS,
+        TrainingGraph::LOGITS,
+        TrainingGraph::LEARNING_RATE,
+        TrainingGraph::STEP,
+    ];
+    let mut rename: BTreeMap<String, String> = BTreeMap::new();
+    for name in reserved.iter().filter(|name| !wanted.contains_key(**name)) {
+        rename.insert((*name).to_owned(), format!("network/{name}"));
+    }
+    rename.extend(wanted);
+    let inputs = vec![ValueInfo::fixed(TrainingGraph::INPUT, DataType::F32, &options.input_shape)];
+    let outputs = vec![ValueInfo { name: TrainingGraph::LOGITS.to_owned(), dtype: DataType::F32, dims: None }];
+    graph.patched(Patch { rename, inputs: Some(inputs), outputs: Some(outputs), prune: true, ..Patch::default() })
+}
+
+fn check_output(facts: &Facts) -> Result<()> {
+    let logits = facts.get(TrainingGraph::LOGITS)?;
+    if logits.dtype == DataType::F32 && logits.dims.len() == 4 {
+        return Ok(());
+    }
+    Err(Error::NotSegmentation { what: format!("output is {:?} of shape {:?}", logits.dtype, logits.dims) })
+}
+
+/// Values that depend on any of the given ones, with those.
+fn reached<'a>(graph: &Graph, from: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut reached: BTreeSet<String> = from.map(str::to_owned).collect();
+    for node in graph.nodes() {
+        if node.inputs.iter().any(|name| reached.contains(name)) {
+            reached.extend(node.outputs.iter().filter(|name| !name.is_empty()).cloned());
+        }
+    }
+    reached
+}
+
+/// Layers whose training form differs from their inference form; and the statistics that get updated.
+fn training_form(
+    graph: &Graph,
+    batchnorm: BatchNormMode,
+    reached: &BTreeSet<String>,
+) -> Result<(Patch, Vec<(String, String)>)> {
+    let consumers = graph.consumers();
+    let outputs: BTreeSet<&str> = graph.outputs().iter().map(|o| o.name.as_str()).collect();
+    let mut patch = Patch::default();
+    let mut statistics = Vec::new();
+    for (index, node) in graph.nodes().iter().enumerate().filter(|(_, node)| node.domain.is_empty()) {
+        match node.operator.as_str() {
+            "BatchNormalization" if batchnorm == BatchNormMode::Train => {
+                let y = node.result()?;
+                // A Relu that alone reads the outcome is done in the same pass.
+                let relu = match consumers.get(y).map(Vec::as_slice) {
+                    Some(&[reader]) if !outputs.contains(y) => {
+                        Some(reader).filter(|&r| graph.nodes()[r].kind() == "Relu")
+                    }
+                    _ => None,
+                };
+                patch.remove.insert(index);
+                patch.remove.extend(relu);
+                let y = relu.and_then(|r| graph.nodes()[r].output(0)).unwrap_or(y);
+                let mut fused = batch_norm(node, y, relu.is_some())?;
+                for (input, output) in [(3, 3), (4, 4)] {
+                    update_statistic(&mut fused, input, output, &mut statistics);
+                }
+                patch.nodes.push(fused);
+            }
+            "BatchNormalization" if node.int("training_mode", 0) != 0 => {
+                patch.remove.insert(index);
+                let mut frozen = node.clone().with("training_mode", Attribute::Int(0));
+                frozen.outputs.truncate(1);
+                patch.nodes.push(frozen);
+            }
+            "MaxPool" if node.input(0).is_some_and(|x| reached.contains(x)) && node.output(1).is_none() => {
+                let y = node.result()?;
+                patch.remove.insert(index);
+                let mut pool = node.clone().in_domain(SWATH_DOMAIN);
+                pool.outputs = vec![y.to_owned(), format!("{y}/argmax")];
+                patch.nodes.push(pool);
+            }
+            _ => {}
+        }
+    }
+    Ok((patch, statistics))
+}
+
+/// Notes what becomes of a statistic. A layer that is applied again goes on from what its last application left.
+fn update_statistic(node: &mut Node, input: usize, output: usize, statistics: &mut Vec<(String, String)>) {
+    let updated = node.outputs[output].clone();
+    match statistics.iter_mut().find(|(name, _)| *name == node.inputs[input]) {
+        Some((_, current)) => node.inputs[input] = std::mem::replace(current, updated),
+        None => statistics.push((node.inputs[input].clone(), updated)),
+    }
+}
+
+fn batch_norm(node: &Node, y: &str, relu: bool) -> Result<Node> {
+    let mut fused = Node::new("BatchNorm", &[], &[])
+        .in_domain(SWATH_DOMAIN)
+        .with("epsilon", Attribute::Float(node.float("epsilon", 1e-5)))
+        .with("momentum", Attribute::Float(node.float("momentum", 0.9)))
+        .with("relu", Attribute::Int(i64::from(relu)));
+    fused.name.clone_from(&node.name);
+    fused.inputs.clone_from(&node.inputs);
+    let statistic = |kind: &str| format!("{y}/{kind}");
+    fused.outputs =
+        vec![y.to_owned(), statistic("saved_mean"), statistic("saved_inv_std"), statistic("new_mean"), statistic("new_var")];
+    Ok(fused)
+}

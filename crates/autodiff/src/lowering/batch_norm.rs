@@ -1,0 +1,90 @@
+//! Plain forms of batch normalisation, its gradient, and the mask of Relu.
+
+use crate::builder::Builder;
+use crate::error::Result;
+use crate::graph::{Attribute, DataType, Node, Tensor};
+
+/// X, scale, bias, mean, var -> Y, saved_mean, saved_inv_std, new_mean, new_var
+///
+/// With momentum 0 the standard operator hands out the batch's own mean and (biased) variance.
+pub(super) fn forward(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
+    let dims = builder.dims(node.required(0)?)?;
+    let values = dims[0] * dims[2..].iter().product::<usize>();
+    if values < 2 {
+        return Err(node.error("batch statistics need more than one value per channel: use larger batches or images, or frozen statistics"));
+    }
+    let (epsilon, momentum) = (node.float("epsilon", 1e-5), node.float("momentum", 0.9));
+    let mut standard = Node::new("BatchNormalization", &[], &[])
+        .with("epsilon", Attribute::Float(epsilon))
+        .with("momentum", Attribute::Float(0.0))
+        .with("training_mode", Attribute::Int(1));
+    standard.inputs = node.inputs.clone();
+    let outputs = builder.emit(standard, 3)?;
+    let (mean, var) = (&outputs[1], &outputs[2]);
+    let y = if node.int("relu", 0) == 0 { outputs[0].clone() } else { builder.op("Relu", &[&outputs[0]])? };
+    let epsilon = builder.constant(Tensor::floats(&[epsilon]))?;
+    let shifted = builder.add(var, &epsilon)?;
+    let std = builder.op("Sqrt", &[&shifted])?;
+    let inv_std = builder.op("Reciprocal", &[&std])?;
+    let old = f64::from(momentum);
+    let new_mean = moving(node.required(3)?, mean, old, 1.0, builder)?;
+    let unbiased = values as f64 / (values - 1) as f64;
+    let new_var = moving(node.required(4)?, var, old, unbiased, builder)?;
+    Ok(vec![y, mean.clone(), inv_std, new_mean, new_var])
+}
+
+/// old momentum + batch (1 - momentum) correction
+fn moving(old: &str, batch: &str, momentum: f64, correction: f64, builder: &mut Builder) -> Result<String> {
+    let kept = builder.scale(old, momentum)?;
+    let came = builder.scale(batch, (1.0 - momentum) * correction)?;
+    builder.add(&kept, &came)
+}
+
+/// dY, Y -> dX: dY where Y > 0.
+pub(super) fn relu_gradient(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
+    Ok(vec![masked(node.required(0)?, node.required(1)?, builder)?])
+}
+
+fn masked(dy: &str, y: &str, builder: &mut Builder) -> Result<String> {
+    let zero = builder.scalar(0.0)?;
+    let positive = builder.op("Greater", &[y, &zero])?;
+    let mask = builder.cast(&positive, DataType::F32)?;
+    builder.mul(dy, &mask)
+}
+
+/// dY, X, Y, scale, saved_mean, saved_inv_std -> dX, dscale, dbias
+///
+/// With x̂ = (x - mean) inv_std and n values per channel: dbias = Σ dy, dscale = Σ dy x̂, and
+/// dx = scale inv_std (dy - dbias / n - x̂ dscale / n), without the last two terms where statistics are constants.
+pub(super) fn gradient(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
+    let [dy, x, y, scale, mean, inv_std] = [0, 1, 2, 3, 4, 5].map(|i| node.required(i).map(str::to_owned));
+    let (x, scale, mean, inv_std) = (x?, scale?, mean?, inv_std?);
+    let dy = if node.int("relu", 0) == 0 { dy? } else { masked(&dy?, &y?, builder)? };
+    let dims = builder.dims(&x)?;
+    let mut spread = vec![1; dims.len()];
+    spread[1] = dims[1];
+    let axes: Vec<usize> = (0..dims.len()).filter(|&axis| axis != 1).collect();
+    let mean = builder.reshape(&mean, &spread)?;
+    let factor = builder.mul(&scale, &inv_std)?;
+    let factor = builder.reshape(&factor, &spread)?;
+    let inv_std = builder.reshape(&inv_std, &spread)?;
+    let centred = builder.sub(&x, &mean)?;
+    let normal = builder.mul(&centred, &inv_std)?;
+    let dbias = builder.reduce_sum(&dy, &axes, false)?;
+    let product = builder.mul(&dy, &normal)?;
+    let dscale = builder.reduce_sum(&product, &axes, false)?;
+    let inner = if node.int("frozen", 0) == 0 {
+        let share = 1.0 / axes.iter().map(|&axis| dims[axis]).product::<usize>() as f64;
+        let mean_dy = builder.scale(&dbias, share)?;
+        let mean_dy = builder.reshape(&mean_dy, &spread)?;
+        let mean_product = builder.scale(&dscale, share)?;
+        let mean_product = builder.reshape(&mean_product, &spread)?;
+        let along = builder.mul(&normal, &mean_product)?;
+        let inner = builder.sub(&dy, &mean_dy)?;
+        builder.sub(&inner, &along)?
+    } else {
+        dy
+    };
+    let dx = builder.mul(&inner, &factor)?;
+    Ok(vec![dx, dscale, dbias])
+}

@@ -1,0 +1,135 @@
+//! Plain forms of the optimisers; each follows `torch.optim` line by line.
+//!
+//! Attributes are float32 as ONNX has them; 0.999 is meant by the float32 nearest to it, so it is read through its shortest decimal form.
+//! Bias corrections `1 - beta^step` are computed in float64: in float32 the first steps would be off by 5e-5.
+
+use crate::builder::Builder;
+use crate::error::Result;
+use crate::graph::{Data, DataType, Node, Tensor};
+
+/// A float attribute as the decimal number that was meant.
+fn meant(node: &Node, name: &str) -> f64 {
+    let value = node.float(name, 0.0);
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
+/// p, g, m, [v], lr, step, [grad_scale] -> p', m', [v']
+pub(super) fn update(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
+    match node.operator.as_str() {
+        "Sgd" => sgd(node, builder),
+        _ => adam(node, builder, node.operator == "AdamW"),
+    }
+}
+
+fn scaled_gradient(node: &Node, scale: usize, builder: &mut Builder) -> Result<String> {
+    let gradient = node.required(1)?;
+    match node.input(scale) {
+        Some(scale) => builder.mul(gradient, scale),
+        None => Ok(gradient.to_owned()),
+    }
+}
+
+fn adam(node: &Node, builder: &mut Builder, decoupled: bool) -> Result<Vec<String>> {
+    let (p, m, v, lr, step) = (node.required(0)?, node.required(2)?, node.required(3)?, node.required(4)?, node.required(5)?);
+    let (beta1, beta2, decay) = (meant(node, "beta1"), meant(node, "beta2"), meant(node, "weight_decay"));
+    let mut gradient = scaled_gradient(node, 6, builder)?;
+    let mut p = p.to_owned();
+    if decay != 0.0 && decoupled {
+        let key = format!("decay {lr} {decay}");
+        let kept = builder.once(&key, |b| {
+            let one = b.scalar(1.0)?;
+            let lost = b.scale(lr, decay)?;
+            b.sub(&one, &lost)
+        })?;
+        p = builder.mul(&p, &kept)?;
+    } else if decay != 0.0 {
+        let pull = builder.scale(&p, decay)?;
+        gradient = builder.add(&gradient, &pull)?;
+    }
+    let m = average(m, &gradient, beta1, builder)?;
+    let square = builder.mul(&gradient, &gradient)?;
+    let v = average(v, &square, beta2, builder)?;
+    let correction1 = bias_correction(step, beta1, false, builder)?;
+    let root2 = bias_correction(step, beta2, true, builder)?;
+    let rate = builder.once(&format!("rate {lr} {correction1}"), |b| b.div(lr, &correction1))?;
+    let root = builder.op("Sqrt", &[&v])?;
+    let root = builder.div(&root, &root2)?;
+    let epsilon = builder.scalar(meant(node, "epsilon"))?;
+    let divisor = builder.add(&root, &epsilon)?;
+    let direction = builder.div(&m, &divisor)?;
+    let change = builder.mul(&direction, &rate)?;
+    Ok(vec![builder.sub(&p, &change)?, m, v])
+}
+
+/// old beta + new (1 - beta)
+fn average(old: &str, new: &str, beta: f64, builder: &mut Builder) -> Result<String> {
+    let kept = builder.scale(old, beta)?;
+    let came = builder.scale(new, 1.0 - beta)?;
+    builder.add(&kept, &came)
+}
+
+/// 1 - beta^step, or its root, computed once per step and beta.
+fn bias_correction(step: &str, beta: f64, root: bool, builder: &mut Builder) -> Result<String> {
+    builder.once(&format!("correction {step} {beta} {root}"), |b| {
+        let double = |value: f64| {
+            Tensor::new(vec![], Data::Bytes(DataType::F64, value.to_le_bytes().into())).unwrap_or_else(|| Tensor::scalar(0.0))
+        };
+        let step = b.cast(step, DataType::F64)?;
+        let beta = b.constant(double(beta))?;
+        let power = b.op("Pow", &[&beta, &step])?;
+        let one = b.constant(double(1.0))?;
+        let mut correction = b.sub(&one, &power)?;
+        if root {
+            correction = b.op("Sqrt", &[&correction])?;
+        }
+        b.cast(&correction, DataType::F32)
+    })
+}
+
+fn sgd(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
+    let (p, lr, step) = (node.required(0)?, node.required(3)?, node.required(4)?);
+    let (momentum, dampening, decay) = (meant(node, "momentum"), meant(node, "dampening"), meant(node, "weight_decay"));
+    let mut gradient = scaled_gradient(node, 5, builder)?;
+    if decay != 0.0 {
+        let pull = builder.scale(p, decay)?;
+        gradient = builder.add(&gradient, &pull)?;
+    }
+    let mut outputs = Vec::new();
+    let direction = match node.input(2) {
+        None => gradient,
+        Some(m) => {
+            let kept = builder.scale(m, momentum)?;
+            let share = gradient_share(step, dampening, builder)?;
+            let came = match &share {
+                Some(share) => builder.mul(&gradient, share)?,
+                None => gradient.clone(),
+            };
+            let m = builder.add(&kept, &came)?;
+            outputs.push(m.clone());
+            if node.int("nesterov", 0) == 0 {
+                m
+            } else {
+                let ahead = builder.scale(&m, momentum)?;
+                builder.add(&gradient, &ahead)?
+            }
+        }
+    };
+    let change = builder.mul(&direction, lr)?;
+    outputs.insert(0, builder.sub(p, &change)?);
+    Ok(outputs)
+}
+
+/// The part of the gradient that enters the momentum: all of it at the first step, 1 - dampening from then on.
+fn gradient_share(step: &str, dampening: f64, builder: &mut Builder) -> Result<Option<String>> {
+    if dampening == 0.0 {
+        return Ok(None);
+    }
+    let share = builder.once(&format!("share {step} {dampening}"), |b| {
+        let step = b.cast(step, DataType::F32)?;
+        let bound = b.scalar(1.5)?;
+        let first = b.op("Less", &[&step, &bound])?;
+        let (all, rest) = (b.scalar(1.0)?, b.scalar(1.0 - dampening)?);
+        b.op("Where", &[&first, &all, &rest])
+    })?;
+    Ok(Some(share))
+}

@@ -1,0 +1,55 @@
+//! Tensor data that lies in a file beside the model, and nowhere else.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+use super::proto::TensorProto;
+use crate::error::{Error, Result};
+
+/// Reads the external data of a tensor; `folder` is the model's, `None` where the model came as bytes.
+///
+/// Only a plain relative path that still lies under `folder` after links are resolved is opened.
+pub(super) fn read_external(proto: &TensorProto, folder: Option<&Path>) -> Result<Vec<u8>> {
+    let entries = proto.external();
+    let location = entries.get("location").copied().unwrap_or_default();
+    let refuse = |reason: String| Error::ExternalData {
+        tensor: proto.name.clone().unwrap_or_default(),
+        location: location.to_owned(),
+        reason,
+    };
+    let folder = folder.ok_or_else(|| refuse("the model came without a folder".into()))?;
+    let path = inside(folder, location).map_err(&refuse)?;
+    let number = |key: &str| match entries.get(key) {
+        None => Ok(None),
+        Some(text) => text.parse::<u64>().map(Some).map_err(|_| refuse(format!("{key} '{text}' is not a number of bytes"))),
+    };
+    let offset = number("offset")?.unwrap_or(0);
+    let size = path.metadata().map_err(|e| refuse(e.to_string()))?.len();
+    let available = size.checked_sub(offset).ok_or_else(|| refuse(format!("offset {offset} lies beyond its {size} bytes")))?;
+    let length = number("length")?.unwrap_or(available);
+    if length > available {
+        return Err(refuse(format!("{length} bytes at offset {offset} are wanted, it has {size} in all")));
+    }
+    let mut file = File::open(&path).map_err(|e| refuse(e.to_string()))?;
+    file.seek(SeekFrom::Start(offset)).map_err(|e| refuse(e.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes).map_err(|e| refuse(e.to_string()))?;
+    Ok(bytes)
+}
+
+fn inside(folder: &Path, location: &str) -> Result<PathBuf, String> {
+    let relative = Path::new(location);
+    if location.is_empty() || !relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
+        return Err("only files inside the model's folder are read".into());
+    }
+    let folder = folder.canonicalize().map_err(|e| e.to_string())?;
+    let path = folder.join(relative).canonicalize().map_err(|e| e.to_string())?;
+    if !path.starts_with(&folder) {
+        return Err("it is a link that leads out of the model's folder".into());
+    }
+    if !path.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    Ok(path)
+}

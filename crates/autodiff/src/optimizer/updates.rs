@@ -1,0 +1,121 @@
+//! Writes one optimiser step over all parameters: groups, clipping, moments, averages.
+
+use super::Optimizer;
+use crate::builder::Builder;
+use crate::error::{Error, Result};
+use crate::infer::Fact;
+use crate::graph::DataType;
+use crate::options::{ParameterGroup, TrainingOptions};
+use crate::parameters::Parameter;
+use crate::pattern::matches_parameter;
+use crate::training_graph::{Role, TrainingGraph};
+
+/// Prefix of the name of a parameter's moving average.
+pub(crate) const AVERAGE: &str = "ema/";
+
+/// A piece of state: the value that takes it, and the value that holds the updated one.
+pub(crate) struct Update {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) input: String,
+    pub(crate) updated: String,
+}
+
+/// Updates of all parameters, then of all moments, then of all averages.
+pub(crate) fn updates(
+    options: &TrainingOptions,
+    gradients: &[(Parameter, String)],
+    builder: &mut Builder,
+) -> Result<Vec<Update>> {
+    check_groups(&options.groups, gradients)?;
+    let clip = match options.clip_norm {
+        Some(largest) => Some(clip_factor(largest, gradients, builder)?),
+        None => None,
+    };
+    let (mut parameters, mut moments, mut averages) = (Vec::new(), Vec::new(), Vec::new());
+    for (parameter, gradient) in gradients {
+        let group = options.groups.iter().find(|g| matches_parameter(&g.pattern, parameter));
+        let (updated, mut new_moments) = step(&options.optimizer, group, parameter, gradient, clip.as_deref(), builder)?;
+        if let Some(decay) = options.ema_decay {
+            averages.push(average(decay, &parameter.name, &updated, builder)?);
+        }
+        let name = parameter.name.clone();
+        parameters.push(Update { name: name.clone(), role: Role::Parameter, input: name, updated });
+        moments.append(&mut new_moments);
+    }
+    Ok(parameters.into_iter().chain(moments).chain(averages).collect())
+}
+
+fn check_groups(groups: &[ParameterGroup], gradients: &[(Parameter, String)]) -> Result<()> {
+    match groups.iter().find(|g| !gradients.iter().any(|(p, _)| matches_parameter(&g.pattern, p))) {
+        Some(group) => {
+            let reason = format!("the group pattern '{}' matches no trained parameter", group.pattern);
+            Err(Error::Options { reason })
+        }
+        None => Ok(()),
+    }
+}
+
+fn step(
+    optimizer: &Optimizer,
+    group: Option<&ParameterGroup>,
+    parameter: &Parameter,
+    gradient: &str,
+    clip: Option<&str>,
+    builder: &mut Builder,
+) -> Result<(String, Vec<Update>)> {
+    let multiplier = group.map_or(1.0, |g| g.lr_multiplier);
+    let rate = if multiplier == 1.0 {
+        TrainingGraph::LEARNING_RATE.to_owned()
+    } else {
+        builder.once(&format!("rate of {multiplier}"), |b| b.scale(TrainingGraph::LEARNING_RATE, multiplier))?
+    };
+    let dims = builder.dims(&parameter.name)?;
+    let mut inputs = vec![parameter.name.clone(), gradient.to_owned()];
+    let mut states = Vec::new();
+    for prefix in optimizer.moments() {
+        let name = format!("{prefix}/{}", parameter.name);
+        builder.facts.insert(&name, Fact::new(DataType::F32, &dims))?;
+        inputs.push(name.clone());
+        states.push(name);
+    }
+    if states.is_empty() {
+        inputs.push(String::new());
+    }
+    inputs.push(rate);
+    inputs.push(TrainingGraph::STEP.to_owned());
+    inputs.extend(clip.map(str::to_owned));
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let attributes = optimizer.attributes(group.and_then(|g| g.weight_decay));
+    let mut outputs = builder.swath(optimizer.operator(), &inputs, 1 + states.len(), &attributes)?;
+    let updated = outputs.remove(0);
+    let moment = |(name, updated): (String, String)| Update { input: name.clone(), name, role: Role::Moment, updated };
+    Ok((updated, states.into_iter().zip(outputs).map(moment).collect()))
+}
+
+/// min(1, largest / (norm + 1e-6)), as `torch.nn.utils.clip_grad_norm_` has it.
+fn clip_factor(largest: f64, gradients: &[(Parameter, String)], builder: &mut Builder) -> Result<String> {
+    let mut squares = Vec::new();
+    for (_, gradient) in gradients {
+        let square = builder.op_with("ReduceSumSquare", &[gradient], &[("keepdims", crate::graph::Attribute::Int(0))])?;
+        squares.push(builder.reshape(&square, &[1])?);
+    }
+    let names: Vec<&str> = squares.iter().map(String::as_str).collect();
+    let all = builder.concat(&names, 0)?;
+    let sum = builder.reduce_sum(&all, &[0], false)?;
+    let norm = builder.op("Sqrt", &[&sum])?;
+    let (small, largest, one) = (builder.scalar(1e-6)?, builder.scalar(largest)?, builder.scalar(1.0)?);
+    let norm = builder.add(&norm, &small)?;
+    let ratio = builder.div(&largest, &norm)?;
+    builder.op("Min", &[&ratio, &one])
+}
+
+/// average decay + parameter (1 - decay), after the step.
+fn average(decay: f64, parameter: &str, updated: &str, builder: &mut Builder) -> Result<Update> {
+    let name = format!("{AVERAGE}{parameter}");
+    builder.facts.insert(&name, Fact::new(DataType::F32, &builder.dims(parameter)?))?;
+    let kept = builder.scale(&name, decay)?;
+    let came = builder.scale(updated, 1.0 - decay)?;
+    let updated = builder.add(&kept, &came)?;
+    Ok(Update { input: name.clone(), name, role: Role::Average, updated })
+}

@@ -1,0 +1,20 @@
+//! Gradient rules: one file per operator family, one table from operator to rule.
+//!
+//! A rule reads the gradient of a node's outputs off the [`Tape`], writes nodes for the gradients of its inputs and hands each to
+//! [`Tape::contribute`]. It may use standard operators and those of domain `swath`; every one of the latter has a plain lowering
+//! in [`crate::lowering`].
+
+mod activation;
+mod arithmetic;
+mod conv;
+mod loss;
+mod movement;
+mod normalization;
+mod pooling;
+mod resize;
+mod table;
+mod tape;
+
+pub use table::{SupportedOperator, supported_operators};
+pub(crate) use conv::{conv_window, window_attributes};
+pub(crate) use tape::differentiate;

@@ -1,0 +1,15 @@
+//! Gradients of pooling.
+
+use super::tape::Tape;
+use crate::error::Result;
+use crate::graph::{Attribute, Node};
+
+/// Each output's gradient goes to the input that was the largest of its window (`Argmax`, the second output).
+pub(super) fn max_pool(node: &Node, tape: &mut Tape) -> Result<()> {
+    let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
+    let argmax = node.output(1).ok_or_else(|| node.error("its Argmax is missing"))?;
+    let dims = tape.builder.dims(node.required(0)?)?;
+    let shape = Attribute::Ints(dims.iter().map(|&d| d as i64).collect());
+    let dx = tape.builder.swath("MaxPoolGrad", &[&dy, argmax], 1, &[("input_shape", shape)])?;
+    tape.contribute(node, 0, &dx[0])
+}
