@@ -22,16 +22,33 @@ pub const DOMAIN: &str = "swath";
 
 macro_rules! table {
     ($($operator:ty),* $(,)?) => {
-        /// Names of the operators this build can run on CPU.
+        /// Names of the operators this build can run on CPU; one that takes a scalar of either float type is named for each.
         pub const OPERATORS: &[&str] = &[$(<$operator as operator::CpuOperator>::NAME),*];
 
         fn domain() -> ort::Result<OperatorDomain> {
-            Ok(OperatorDomain::new(DOMAIN)?$(.add(Adaptor::<$operator>::new())?)*)
+            OperatorDomain::new(DOMAIN)$(.and_then(|domain| domain.add(Adaptor::<$operator>::new())))*
         }
     };
 }
 
-table![operators::relu::ReluGrad];
+table![
+    operators::conv::Conv,
+    operators::conv::ConvGradInput,
+    operators::conv::ConvGradWeight,
+    operators::batchnorm::BatchNorm,
+    operators::batchnorm::BatchNormGrad,
+    operators::relu::ReluGrad,
+    operators::maxpool::MaxPool,
+    operators::maxpool::MaxPoolGrad,
+    operators::resize::ResizeGrad,
+    operators::softmax_cross_entropy::SoftmaxCrossEntropy,
+    operators::optimizer::AdamOperator<f64, true>,
+    operators::optimizer::AdamOperator<f32, true>,
+    operators::optimizer::AdamOperator<f64, false>,
+    operators::optimizer::AdamOperator<f32, false>,
+    operators::optimizer::SgdOperator<f64>,
+    operators::optimizer::SgdOperator<f32>,
+];
 
 /// Makes every operator of domain `swath` known to the session that `builder` will build.
 ///

@@ -3,7 +3,6 @@
 
 use std::marker::PhantomData;
 
-use ort::AsPointer as _;
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput, ShapeInferenceContext,
 };
@@ -144,7 +143,12 @@ impl Call<'_> {
         Ok(unsafe { std::slice::from_raw_parts_mut(data.as_mut_ptr(), data.len()) })
     }
 
-    /// Address of the kernel's context, for diagnostics.
+    /// Address of output `index` with this shape, which may be memory of an input that the caller bound to it.
+    pub(super) fn output_address(&self, index: usize, shape: &[i64]) -> Result<*mut f32, KernelError> {
+        self.output(index, shape).map(<[f32]>::as_mut_ptr)
+    }
+
+    /// ONNX Runtime's threads.
     pub(super) fn threads(&self) -> &dyn Parallel {
         self
     }
@@ -156,7 +160,6 @@ impl Parallel for Call<'_> {
             (0..tasks).for_each(task);
             return;
         }
-        debug_assert!(!self.context.ptr().is_null());
         // Zero batches: every task is claimed by whichever thread is free, which a fixed partition into unequal tasks needs.
         if self.context.par_for(tasks, 0, task).is_err() {
             // ONNX Runtime refuses before it starts any task (it has no pool here), so none runs twice.

@@ -42,14 +42,7 @@ pub(super) fn forward(
 }
 
 /// See [`conv_grad_input`](super::grad_input::conv_grad_input).
-pub(super) fn grad_input(
-    threads: &dyn Parallel,
-    isa: Isa,
-    shape: &ConvShape,
-    dy: &[f32],
-    w: &[f32],
-    dx: &mut [f32],
-) {
+pub(super) fn grad_input(threads: &dyn Parallel, isa: Isa, shape: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32]) {
     let phases = phases(shape);
     if phases.iter().any(|(_, [rows, cols])| rows.is_empty() || cols.is_empty()) {
         over_chunks(threads, dx, 1 << 16, |_, dx| dx.fill(0.0));
@@ -102,7 +95,15 @@ impl Pass<'_> {
                 let of = task * planes + index;
                 let in_plane = self.in_size[0] * self.in_size[1];
                 let input = &input[of * in_plane..(of + 1) * in_plane];
-                isa.dispatch(Plane { pass: self, layout: &layout, channel: of % self.channels, count: [rows, cols], band, input, output });
+                isa.dispatch(Plane {
+                    pass: self,
+                    layout: &layout,
+                    channel: of % self.channels,
+                    count: [rows, cols],
+                    band,
+                    input,
+                    output,
+                });
             }
         });
     }
@@ -133,13 +134,15 @@ impl WithSimd for Plane<'_> {
                 for y0 in (0..rows).step_by(self.band) {
                     let now = self.band.min(rows - y0);
                     self.layout.fill(self.input, pass.in_size, y0, &mut window[..self.layout.pitch]);
-                    let out = if direct { &mut self.output[y0 * cols..(y0 + now) * cols] } else { &mut sums[..now * cols] };
+                    let out =
+                        if direct { &mut self.output[y0 * cols..(y0 + now) * cols] } else { &mut sums[..now * cols] };
                     // SAFETY: the window covers the band's pixels at every offset, slack included.
                     unsafe { correlate::<S>(window, &self.layout.offsets, weights, pass.kernel, bias, out) };
                     if !direct {
                         for (row, sums) in sums[..now * cols].chunks_exact(cols).enumerate() {
                             let y = pass.start[0] + (y0 + row) * pass.strides[0];
-                            let out = &mut self.output[y * pass.out_size[1] + pass.start[1]..(y + 1) * pass.out_size[1]];
+                            let out =
+                                &mut self.output[y * pass.out_size[1] + pass.start[1]..(y + 1) * pass.out_size[1]];
                             out.iter_mut().step_by(pass.strides[1]).zip(sums).for_each(|(out, sum)| *out = *sum);
                         }
                     }
@@ -188,14 +191,7 @@ unsafe fn correlate<S: Simd>(
 }
 
 /// See [`conv_grad_weight`](super::grad_weight::conv_grad_weight).
-pub(super) fn grad_weight(
-    threads: &dyn Parallel,
-    isa: Isa,
-    shape: &ConvShape,
-    dy: &[f32],
-    x: &[f32],
-    dw: &mut [f32],
-) {
+pub(super) fn grad_weight(threads: &dyn Parallel, isa: Isa, shape: &ConvShape, dy: &[f32], x: &[f32], dw: &mut [f32]) {
     let cols = shape.out_size[1];
     let band = (BAND_PIXELS / cols).clamp(1, shape.out_size[0]);
     let layout = Layout::new(&taps_of(shape), band, cols);

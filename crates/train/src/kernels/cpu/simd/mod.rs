@@ -45,7 +45,7 @@ pub trait Simd: Copy + 'static {
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// Quotient.
     unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
-    /// The larger.
+    /// The larger; `b` where one of them is NaN.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// Square root.
     unsafe fn sqrt(a: Self::V) -> Self::V;
@@ -155,7 +155,8 @@ pub unsafe fn exp<S: Simd>(x: S::V) -> S::V {
     // SAFETY: arithmetic alone; the instruction set is the caller's promise.
     unsafe {
         // exp(x) = 2^n · exp(r), |r| <= ln(2)/2, ln(2) taken in two parts; the polynomial is Cephes' expf.
-        let x = S::max(x, S::splat(-87.3));
+        // `x` second: of a NaN, `max` gives the second.
+        let x = S::max(S::splat(-87.3), x);
         let n = S::round(S::mul(x, S::splat(std::f32::consts::LOG2_E)));
         let r = S::fma(n, S::splat(-0.693_359_4), x);
         let r = S::fma(n, S::splat(2.121_944_4e-4), r);

@@ -1,0 +1,327 @@
+//! Batch normalisation with the statistics of the batch, an optional `max(0, ·)` at its end, and its gradient.
+//!
+//! A task takes whole channels: the planes of one channel over the batch mostly fit the second-level cache, so that the
+//! passes after the first do not go to memory. Sums are kept in one lane each over at most a block, then in `f64`.
+
+use super::parallel::{Parallel, Shared};
+use super::simd::{Isa, Simd, WithSimd};
+
+/// Sizes of the normalised tensor `[batch, channels, plane]`, the plane being all pixels of a channel of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NormShape {
+    /// Images.
+    pub batch: usize,
+    /// Channels, each with statistics of its own.
+    pub channels: usize,
+    /// Pixels per channel and image.
+    pub plane: usize,
+}
+
+/// What the forward pass takes besides X; slices have one element per channel.
+#[derive(Debug, Clone, Copy)]
+pub struct NormInputs<'a> {
+    /// X.
+    pub x: &'a [f32],
+    /// Factor.
+    pub scale: &'a [f32],
+    /// Summand.
+    pub bias: &'a [f32],
+    /// Running mean.
+    pub mean: &'a [f32],
+    /// Running variance.
+    pub var: &'a [f32],
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// Share of the running statistics that stays, as ONNX counts.
+    pub momentum: f32,
+    /// Whether the result is `max(0, ·)`.
+    pub relu: bool,
+}
+
+/// What the forward pass writes; all but Y have one element per channel and may be empty when nobody asks for them.
+#[derive(Debug)]
+pub struct NormOutputs<'a> {
+    /// Y, of X's length.
+    pub y: &'a mut [f32],
+    /// Mean of the batch.
+    pub saved_mean: &'a mut [f32],
+    /// `1 / √(variance of the batch + epsilon)`.
+    pub saved_inv_std: &'a mut [f32],
+    /// Running mean after this batch.
+    pub new_mean: &'a mut [f32],
+    /// Running variance after this batch, which enters unbiased.
+    pub new_var: &'a mut [f32],
+}
+
+/// Normalises by the statistics of the batch.
+pub fn batch_norm(threads: &dyn Parallel, isa: Isa, shape: NormShape, inputs: &NormInputs, outputs: NormOutputs) {
+    let y = Shared::new(outputs.y);
+    let small = [outputs.saved_mean, outputs.saved_inv_std, outputs.new_mean, outputs.new_var].map(Shared::new);
+    threads.run(shape.channels, &|channel| {
+        let planes = |image: usize| (image * shape.channels + channel) * shape.plane;
+        let x = |image: usize| &inputs.x[planes(image)..planes(image) + shape.plane];
+        let count = (shape.batch * shape.plane) as f64;
+        // Summed about one of the values, so that a mean far from zero costs no digits.
+        let near = inputs.x.get(planes(0)).copied().unwrap_or(0.0);
+        let from_near = |image| isa.dispatch(Sum { x: x(image), center: near, square: false });
+        let mean = (f64::from(near) + (0..shape.batch).map(from_near).sum::<f64>() / count) as f32;
+        let centred = |image| isa.dispatch(Sum { x: x(image), center: mean, square: true });
+        let squares: f64 = (0..shape.batch).map(centred).sum();
+        let inv_std = (1.0 / (squares / count + f64::from(inputs.epsilon)).sqrt()) as f32;
+        let scale = inputs.scale[channel] * inv_std;
+        for image in 0..shape.batch {
+            // SAFETY: planes of different channels are disjoint, and each channel is one task.
+            let y = unsafe { y.part(planes(image), shape.plane) };
+            let bias = inputs.bias[channel];
+            isa.dispatch(Scale { x: x(image), mean, scale, bias, relu: inputs.relu, y });
+        }
+        let unbiased = squares / (count - 1.0).max(1.0);
+        let blend = |old: f32, new: f64| {
+            let kept = f64::from(inputs.momentum);
+            (f64::from(old) * kept + new * (1.0 - kept)) as f32
+        };
+        let new_mean = blend(inputs.mean[channel], f64::from(mean));
+        let new_var = blend(inputs.var[channel], unbiased);
+        for (out, value) in small.iter().zip([mean, inv_std, new_mean, new_var]) {
+            // SAFETY: one element per channel; an output nobody asked for is an empty slice and gives an empty part.
+            unsafe { out.part(channel, 1) }.fill(value);
+        }
+    });
+}
+
+/// What the gradient takes.
+#[derive(Debug, Clone, Copy)]
+pub struct NormGradInputs<'a> {
+    /// Gradient of Y.
+    pub dy: &'a [f32],
+    /// X of the forward pass.
+    pub x: &'a [f32],
+    /// Y of the forward pass; read only with `relu`.
+    pub y: &'a [f32],
+    /// Factor, per channel.
+    pub scale: &'a [f32],
+    /// Mean by which X was normalised, per channel.
+    pub mean: &'a [f32],
+    /// Inverse standard deviation by which X was normalised, per channel.
+    pub inv_std: &'a [f32],
+    /// Whether the forward pass ended in `max(0, ·)`.
+    pub relu: bool,
+    /// Whether mean and deviation were constants rather than the batch's.
+    pub frozen: bool,
+}
+
+/// `dx` of X's length, `dscale` and `dbias` per channel (either may be empty when nobody asks).
+pub fn batch_norm_grad(
+    threads: &dyn Parallel,
+    isa: Isa,
+    shape: NormShape,
+    inputs: &NormGradInputs,
+    [dx, dscale, dbias]: [&mut [f32]; 3],
+) {
+    let (dx, dscale, dbias) = (Shared::new(dx), Shared::new(dscale), Shared::new(dbias));
+    threads.run(shape.channels, &|channel| {
+        let planes = |image: usize| (image * shape.channels + channel) * shape.plane;
+        let part =
+            |of: &'_ [f32], image: usize| -> *const f32 { of[planes(image)..planes(image) + shape.plane].as_ptr() };
+        let (mean, inv_std) = (inputs.mean[channel], inputs.inv_std[channel]);
+        let operands = |image: usize| GradOperands {
+            dy: part(inputs.dy, image),
+            x: part(inputs.x, image),
+            y: inputs.relu.then(|| part(inputs.y, image)),
+            len: shape.plane,
+            mean,
+        };
+        // Σ dy and Σ dy · (x - mean).
+        let (mut sum, mut product) = (0.0f64, 0.0f64);
+        for image in 0..shape.batch {
+            let [s, p] = isa.dispatch(GradSums(operands(image)));
+            sum += s;
+            product += p;
+        }
+        let count = (shape.batch * shape.plane) as f64;
+        let inv = f64::from(inv_std);
+        let scale = f64::from(inputs.scale[channel]) * inv;
+        // dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)), the means being absent when the statistics are constants.
+        let (shift, slope) = match inputs.frozen {
+            true => (0.0, 0.0),
+            false => (-scale * sum / count, -scale * inv * inv * product / count),
+        };
+        for image in 0..shape.batch {
+            // SAFETY: planes of different channels are disjoint, and each channel is one task.
+            let dx = unsafe { dx.part(planes(image), shape.plane) };
+            if !dx.is_empty() {
+                let factors = [scale as f32, slope as f32, shift as f32];
+                isa.dispatch(GradWrite { operands: operands(image), factors, dx });
+            }
+        }
+        // SAFETY: one element per channel, or none.
+        unsafe {
+            dscale.part(channel, 1).fill((product * inv) as f32);
+            dbias.part(channel, 1).fill(sum as f32);
+        }
+    });
+}
+
+/// Elements that one lane's sum takes in before it goes to `f64`, over all accumulators.
+const BLOCK: usize = 4096;
+
+/// `Σ x` or `Σ (x - center)²` of one plane.
+struct Sum<'a> {
+    x: &'a [f32],
+    center: f32,
+    square: bool,
+}
+
+impl WithSimd for Sum<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) -> f64 {
+        let mut total = 0.0;
+        for block in self.x.chunks(BLOCK) {
+            // SAFETY: whole vectors are read within the block; the rest element by element.
+            unsafe {
+                let center = S::splat(self.center);
+                let mut sums = [S::splat(0.0); 4];
+                let step = 4 * S::LANES;
+                let whole = block.len() / step * step;
+                for at in (0..whole).step_by(step) {
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        let x = S::sub(S::load(block.as_ptr().add(at + v * S::LANES)), center);
+                        *sum = if self.square { S::fma(x, x, *sum) } else { S::add(x, *sum) };
+                    }
+                }
+                total += f64::from(S::sum(S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3]))));
+                for x in &block[whole..] {
+                    let x = f64::from(*x) - f64::from(self.center);
+                    total += if self.square { x * x } else { x };
+                }
+            }
+        }
+        total
+    }
+}
+
+/// `y = (x - mean) · scale + bias` of one plane, cut at zero with `relu`.
+struct Scale<'a> {
+    x: &'a [f32],
+    mean: f32,
+    scale: f32,
+    bias: f32,
+    relu: bool,
+    y: &'a mut [f32],
+}
+
+impl WithSimd for Scale<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let len = self.x.len().min(self.y.len());
+        // SAFETY: `n` elements from `at` are within both slices.
+        unsafe {
+            let (mean, scale, bias) = (S::splat(self.mean), S::splat(self.scale), S::splat(self.bias));
+            let floor = S::splat(if self.relu { 0.0 } else { f32::NEG_INFINITY });
+            let mut at = 0;
+            while at < len {
+                let n = S::LANES.min(len - at);
+                let x = S::load_partial(self.x.as_ptr().add(at), n);
+                let y = S::max(floor, S::fma(S::sub(x, mean), scale, bias));
+                S::store_partial(self.y.as_mut_ptr().add(at), y, n);
+                at += n;
+            }
+        }
+    }
+}
+
+/// One plane of what the gradient reads.
+#[derive(Clone, Copy)]
+struct GradOperands {
+    dy: *const f32,
+    x: *const f32,
+    y: Option<*const f32>,
+    len: usize,
+    mean: f32,
+}
+
+impl GradOperands {
+    /// dY (masked by Y) and X less its mean, at `at`; lanes beyond `n` are zero.
+    ///
+    /// # Safety
+    /// `at + n` is at most `len`, at most `LANES` apart; the processor has `S`.
+    #[inline(always)]
+    unsafe fn read<S: Simd>(&self, at: usize, n: usize) -> (S::V, S::V) {
+        // SAFETY: every address has `len` readable elements.
+        unsafe {
+            let dy = S::load_partial(self.dy.add(at), n);
+            let dy = match self.y {
+                Some(y) => S::where_positive(S::load_partial(y.add(at), n), dy),
+                None => dy,
+            };
+            (dy, S::sub(S::load_partial(self.x.add(at), n), S::splat(self.mean)))
+        }
+    }
+}
+
+/// `[Σ dy, Σ dy · (x - mean)]` of one plane.
+struct GradSums(GradOperands);
+
+impl WithSimd for GradSums {
+    type Output = [f64; 2];
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) -> [f64; 2] {
+        let mut total = [0.0; 2];
+        let mut at = 0;
+        while at < self.0.len {
+            let end = (at + BLOCK).min(self.0.len);
+            // SAFETY: reads stay below `len`; lanes beyond `n` hold a zero `dy`, so they add nothing.
+            unsafe {
+                let (mut sums, mut products) = ([S::splat(0.0); 4], [S::splat(0.0); 4]);
+                let mut turn = 0;
+                while at < end {
+                    let n = S::LANES.min(end - at);
+                    let (dy, x) = self.0.read::<S>(at, n);
+                    sums[turn] = S::add(sums[turn], dy);
+                    products[turn] = S::fma(dy, x, products[turn]);
+                    turn = (turn + 1) % 4;
+                    at += n;
+                }
+                let add = |v: [S::V; 4]| f64::from(S::sum(S::add(S::add(v[0], v[1]), S::add(v[2], v[3]))));
+                total = [total[0] + add(sums), total[1] + add(products)];
+            }
+        }
+        total
+    }
+}
+
+/// `dx = factors[0] · dy + factors[1] · (x - mean) + factors[2]` of one plane.
+struct GradWrite<'a> {
+    operands: GradOperands,
+    factors: [f32; 3],
+    dx: &'a mut [f32],
+}
+
+impl WithSimd for GradWrite<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let len = self.operands.len.min(self.dx.len());
+        // SAFETY: `n` elements from `at` are within every operand and `dx`.
+        unsafe {
+            let [scale, slope, shift] = self.factors.map(|factor| S::splat(factor));
+            let mut at = 0;
+            while at < len {
+                let n = S::LANES.min(len - at);
+                let (dy, x) = self.operands.read::<S>(at, n);
+                let dx = S::fma(dy, scale, S::fma(x, slope, shift));
+                S::store_partial(self.dx.as_mut_ptr().add(at), dx, n);
+                at += n;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

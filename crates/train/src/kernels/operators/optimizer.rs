@@ -1,0 +1,190 @@
+//! `swath.AdamW`, `swath.Adam` and `swath.Sgd`: one step of one parameter. Scalars are tensors of one element, so that a
+//! schedule may change them between steps without a new session; `step` may be `float64` or `float32`.
+
+use ort::value::{PrimitiveTensorElementType, TensorElementType};
+
+use super::attributes::flag;
+use crate::kernels::cpu::optimizer::{Adam, Decay, Sgd, Step, Updated, adam, sgd};
+use crate::kernels::cpu::simd::Isa;
+use crate::kernels::error::KernelError;
+use crate::kernels::operator::{Attributes, Call, CpuOperator, F32, Input, Slot, optional, required};
+
+/// The type of `step`.
+pub(in crate::kernels) trait Counter:
+    PrimitiveTensorElementType + Copy + Into<f64> + Send + Sync + 'static
+{
+    /// As ONNX Runtime names it.
+    const ELEMENT: TensorElementType;
+}
+
+impl Counter for f32 {
+    const ELEMENT: TensorElementType = TensorElementType::Float32;
+}
+
+impl Counter for f64 {
+    const ELEMENT: TensorElementType = TensorElementType::Float64;
+}
+
+/// The `f64` meant by an attribute that ONNX keeps in `f32`: 0.999, not 0.99900001287, whose distance from one is 1e-5 off.
+fn decimal(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
+/// The one element of a scalar input.
+fn scalar<T: Copy>(operator: &'static str, tensor: &'static str, input: &Input<T>) -> Result<T, KernelError> {
+    match input.data {
+        [value] => Ok(*value),
+        _ => {
+            let expected = String::from("a single element");
+            Err(KernelError::Shape { operator, tensor, expected, got: input.shape.clone() })
+        }
+    }
+}
+
+/// The scalars of a step from inputs `lr`, `lr + 1` and, if there, `lr + 2`.
+fn step<T: Counter>(operator: &'static str, call: &Call, lr: usize) -> Result<Step, KernelError> {
+    let grad_scale = call.optional::<f32>(lr + 2)?;
+    Ok(Step {
+        lr: scalar(operator, "lr", &call.input(lr)?)?,
+        step: scalar(operator, "step", &call.input::<T>(lr + 1)?)?.into(),
+        grad_scale: grad_scale.map_or(Ok(1.0), |scale| scalar(operator, "grad_scale", &scale))?,
+    })
+}
+
+/// State tensor `input`, to be written to output `output`, which the caller may have bound to the same memory.
+fn updated(
+    operator: &'static str,
+    call: &Call,
+    [input, output]: [usize; 2],
+    tensor: &'static str,
+    shape: &[i64],
+) -> Result<Updated, KernelError> {
+    let old = call.input::<f32>(input)?;
+    if old.shape != shape {
+        let expected = format!("that of the parameter, {shape:?}");
+        return Err(KernelError::Shape { operator, tensor, expected, got: old.shape });
+    }
+    Ok(Updated { old: old.data.as_ptr(), new: call.output_address(output, shape)? })
+}
+
+/// `swath.AdamW` (`DECOUPLED`) and `swath.Adam`, with `step` of type `T`.
+pub(in crate::kernels) struct AdamOperator<T, const DECOUPLED: bool> {
+    constants: Adam,
+    counter: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: Counter, const DECOUPLED: bool> CpuOperator for AdamOperator<T, DECOUPLED> {
+    const NAME: &'static str = if DECOUPLED { "AdamW" } else { "Adam" };
+    const INPUTS: &'static [Slot] = &[
+        required(F32),
+        required(F32),
+        required(F32),
+        required(F32),
+        required(F32),
+        required(T::ELEMENT),
+        optional(F32),
+    ];
+    const OUTPUTS: &'static [Slot] = &[required(F32); 3];
+
+    fn new(attributes: &dyn Attributes) -> Result<Self, KernelError> {
+        let constants = Adam {
+            beta1: decimal(attributes.float("beta1").unwrap_or(0.9)),
+            beta2: decimal(attributes.float("beta2").unwrap_or(0.999)),
+            epsilon: attributes.float("epsilon").unwrap_or(1e-8),
+            weight_decay: attributes.float("weight_decay").unwrap_or(if DECOUPLED { 1e-2 } else { 0.0 }),
+            decay: if DECOUPLED { Decay::Decoupled } else { Decay::Gradient },
+        };
+        Ok(Self { constants, counter: std::marker::PhantomData })
+    }
+
+    fn run(&mut self, call: &Call) -> Result<(), KernelError> {
+        let operator = Self::NAME;
+        let (shape, grad) = (call.input::<f32>(0)?.shape, call.input::<f32>(1)?);
+        if grad.shape != shape {
+            let expected = format!("that of the parameter, {shape:?}");
+            return Err(KernelError::Shape { operator, tensor: "g", expected, got: grad.shape });
+        }
+        let step = step::<T>(operator, call, 4)?;
+        let state = |places, tensor| updated(operator, call, places, tensor, &shape);
+        let tensors = [state([0, 0], "p")?, state([2, 1], "m")?, state([3, 2], "v")?];
+        // SAFETY: all have the parameter's shape; ONNX Runtime gives each output memory of its own or, where the caller
+        // bound it so, that of the input it replaces.
+        unsafe { adam(call.threads(), Isa::detect(), self.constants, step, grad.data, tensors) };
+        Ok(())
+    }
+
+    fn output_shapes(&self, inputs: &[Vec<i64>]) -> Vec<Option<Vec<i64>>> {
+        vec![inputs.first().cloned(); 3]
+    }
+}
+
+/// `swath.Sgd`, with `step` of type `T`.
+pub(in crate::kernels) struct SgdOperator<T> {
+    constants: Sgd,
+    counter: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: Counter> CpuOperator for SgdOperator<T> {
+    const NAME: &'static str = "Sgd";
+    const INPUTS: &'static [Slot] =
+        &[required(F32), required(F32), required(F32), required(F32), required(T::ELEMENT), optional(F32)];
+    const OUTPUTS: &'static [Slot] = &[required(F32); 2];
+
+    fn new(attributes: &dyn Attributes) -> Result<Self, KernelError> {
+        let constants = Sgd {
+            momentum: attributes.float("momentum").unwrap_or(0.0),
+            dampening: attributes.float("dampening").unwrap_or(0.0),
+            weight_decay: attributes.float("weight_decay").unwrap_or(0.0),
+            nesterov: flag(attributes, "nesterov"),
+        };
+        Ok(Self { constants, counter: std::marker::PhantomData })
+    }
+
+    fn run(&mut self, call: &Call) -> Result<(), KernelError> {
+        let operator = Self::NAME;
+        let (shape, grad) = (call.input::<f32>(0)?.shape, call.input::<f32>(1)?);
+        if grad.shape != shape {
+            let expected = format!("that of the parameter, {shape:?}");
+            return Err(KernelError::Shape { operator, tensor: "g", expected, got: grad.shape });
+        }
+        let step = step::<T>(operator, call, 3)?;
+        let state = |places, tensor| updated(operator, call, places, tensor, &shape);
+        let tensors = [state([0, 0], "p")?, state([2, 1], "m")?];
+        // SAFETY: as for Adam.
+        unsafe { sgd(call.threads(), Isa::detect(), self.constants, step, grad.data, tensors) };
+        Ok(())
+    }
+
+    fn output_shapes(&self, inputs: &[Vec<i64>]) -> Vec<Option<Vec<i64>>> {
+        vec![inputs.first().cloned(); 2]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kernels::test_model::{Attribute, Given, floats, run_node};
+
+    fn one(value: f32) -> Given {
+        Given::F32(vec![1], vec![value])
+    }
+
+    #[test]
+    fn adam_w_takes_its_step_as_either_float() {
+        // First step: m / correction = g, sqrt(v / correction) = |g|, so p moves by lr against the sign of g, after decay.
+        for step in [Given::F64(vec![], vec![1.0]), Given::F32(vec![], vec![1.0])] {
+            let inputs = vec![one(2.0), one(0.5), one(0.0), one(0.0), Given::F32(vec![], vec![0.1]), step];
+            let out = run_node("AdamW", &[("weight_decay", Attribute::Float(0.5))], inputs, &[1; 3]).unwrap();
+            let [p, m, v] = [0, 1, 2].map(|i| floats(&out[i])[0]);
+            assert!((p - (2.0 * 0.95 - 0.1)).abs() < 1e-6, "{p}");
+            assert!((m - 0.05).abs() < 1e-7 && (v - 0.00025).abs() < 1e-9, "{m} {v}");
+        }
+    }
+
+    #[test]
+    fn sgd_scales_its_gradient() {
+        let (lr, step) = (Given::F32(vec![], vec![0.5]), Given::F64(vec![], vec![2.0]));
+        let inputs = vec![one(1.0), one(4.0), one(2.0), lr, step, one(0.25)];
+        let out = run_node("Sgd", &[("momentum", Attribute::Float(0.5))], inputs, &[1; 2]).unwrap();
+        assert_eq!([floats(&out[0])[0], floats(&out[1])[0]], [0.0, 2.0]);
+    }
+}
