@@ -14,7 +14,7 @@ use crate::training_graph::TrainingGraph;
 
 /// Version of the standard operators that training graphs are written in, at least: earlier ones lack adding ScatterElements.
 /// From 13 to 17 the operators understood here kept their meaning, so an older network is simply declared newer.
-const TRAINING_OPSET: i64 = 17;
+pub(crate) const TRAINING_OPSET: i64 = 17;
 
 /// A network in training form.
 pub(crate) struct Forward {
@@ -120,7 +120,7 @@ fn check_output(facts: &Facts) -> Result<()> {
 }
 
 /// Values that depend on any of the given ones, with those.
-fn reached<'a>(graph: &Graph, from: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+pub(crate) fn reached<'a>(graph: &Graph, from: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     let mut reached: BTreeSet<String> = from.map(str::to_owned).collect();
     for node in graph.nodes() {
         if node.inputs.iter().any(|name| reached.contains(name)) {
@@ -131,7 +131,7 @@ fn reached<'a>(graph: &Graph, from: impl Iterator<Item = &'a str>) -> BTreeSet<S
 }
 
 /// Layers whose training form differs from their inference form; and the statistics that get updated.
-fn training_form(
+pub(crate) fn training_form(
     graph: &Graph,
     batchnorm: BatchNormMode,
     reached: &BTreeSet<String>,

@@ -21,6 +21,7 @@ mod pattern;
 mod rules;
 mod simplify;
 mod training_graph;
+mod vector_jacobian;
 mod write_back;
 
 pub use adapt::{Adaptation, AdaptationReport, adapt};
@@ -33,4 +34,5 @@ pub use optimizer::Optimizer;
 pub use options::{BatchNormMode, Lowering, ParameterGroup, TrainingOptions};
 pub use rules::{SupportedOperator, supported_operators};
 pub use training_graph::{Role, StateTensor, TrainingGraph, gradient_graph, training_graph};
+pub use vector_jacobian::vector_jacobian;
 pub use write_back::write_back;

@@ -11,7 +11,7 @@ use crate::infer::Fact;
 use crate::lowering::lower;
 use crate::model::{Header, Model};
 use crate::optimizer::{self, Update};
-use crate::options::TrainingOptions;
+use crate::options::{Lowering, TrainingOptions};
 
 /// What a piece of training state is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,13 +181,16 @@ fn finish(model: &Model, options: &TrainingOptions, parts: Parts) -> Result<Mode
         ..Patch::default()
     })?;
     let graph = lower(graph, options.lowering, opset, builder.facts)?;
-    let swath = graph.nodes().iter().any(|node| node.domain == SWATH_DOMAIN);
-    let header = Header {
+    Ok(Model { header: header(model, opset, options.lowering), graph })
+}
+
+/// What a graph made from `model` says of itself.
+pub(crate) fn header(model: &Model, opset: i64, lowering: Lowering) -> Header {
+    Header {
         opset,
         ir_version: model.header.ir_version.max(8),
-        other_opsets: if swath { vec![(SWATH_DOMAIN.to_owned(), 1)] } else { Vec::new() },
+        other_opsets: if lowering == Lowering::Swath { vec![(SWATH_DOMAIN.to_owned(), 1)] } else { Vec::new() },
         producer: ("swath".into(), env!("CARGO_PKG_VERSION").into()),
         ..Header::default()
-    };
-    Ok(Model { graph, header })
+    }
 }
