@@ -17,7 +17,7 @@ use swath_train::{
 };
 
 const FOLDER: &str = "SWATH_TEST_KILL_FOLDER";
-const STEPS: u64 = 1200;
+const STEPS: u64 = 2000;
 const KILLS: u64 = 20;
 
 struct Training {
@@ -35,6 +35,8 @@ impl Task for Training {
         // The graph divides the rate by the step, so that a step number that was lost would show.
         let learning_rate = at.learning_rate as f32 * at.step as f32;
         let loss = self.session.step(&StepInputs { tensors, learning_rate, step: at.step })?.loss;
+        // Slow enough that a run is not over before it has been killed often enough, on any machine.
+        std::thread::sleep(Duration::from_micros(200));
         Ok(Stepped { loss, samples: support::SAMPLES })
     }
 
@@ -81,7 +83,10 @@ fn the_process_to_kill() {
 
 #[test]
 fn killed_at_random_moments_it_ends_in_the_same_bits() {
-    let root = tempfile::tempdir().unwrap();
+    // In memory where the system has such a folder: a killed process leaves the system, and so its files, as they are, and
+    // forcing some thousand files to a busy disk takes a minute.
+    let memory = Path::new("/dev/shm");
+    let root = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     let killed = root.path().join("killed");
     let store = CheckpointStore::new(&killed);
     let saved = || store.step(Mark::Last).unwrap().unwrap_or(0);
@@ -100,7 +105,7 @@ fn killed_at_random_moments_it_ends_in_the_same_bits() {
         while saved() == before && process.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_micros(200));
         }
-        std::thread::sleep(Duration::from_micros((kills + 1).wrapping_mul(2_654_435_761) % 20_000));
+        std::thread::sleep(Duration::from_micros((kills + 1).wrapping_mul(2_654_435_761) % 8_000));
         process.kill().unwrap();
         process.wait().unwrap();
         kills += 1;
