@@ -25,22 +25,18 @@ pub(super) fn provider(
     index: u32,
     options: &SessionOptions,
 ) -> Result<SessionBuilder> {
-    let device = Device::Cuda { index };
-    let unavailable = |missing: String, source| TrainError::Device { device, missing, source };
+    let unavailable = |missing, source| TrainError::Device { device: Device::Cuda { index }, missing, source };
     let folder = runtime.path().parent().unwrap_or(Path::new("/"));
-    if let Some(library) = PROVIDER_LIBRARIES.iter().find(|name| !folder.join(name).is_file()) {
-        let missing = format!(
-            "{library} is not beside {}; unpack the wheel onnxruntime-gpu {} and set ORT_DYLIB_PATH to its libonnxruntime.so",
-            runtime.path().display(),
-            runtime.version()
-        );
-        return Err(unavailable(missing, None));
+    if let Some(library) = missing_provider(folder) {
+        let (path, version) = (runtime.path().display(), runtime.version());
+        let remedy =
+            format!("unpack the wheel onnxruntime-gpu {version} and set ORT_DYLIB_PATH to its libonnxruntime.so");
+        return Err(unavailable(format!("{library} is not beside {path}; {remedy}"), None));
     }
-    preload(folder).map_err(|(library, source)| {
-        let remedy = if library == "libcuda.so.1" {
-            "install the NVIDIA driver"
-        } else {
-            "install CUDA 13 and cuDNN 9, or put their folders on LD_LIBRARY_PATH"
+    preload(nvidia_libraries(), &wheel_folders(folder)).map_err(|(library, source)| {
+        let remedy = match library {
+            "libcuda.so.1" => "install the NVIDIA driver",
+            _ => "install CUDA 13 and cuDNN 9, or put their folders on LD_LIBRARY_PATH",
         };
         unavailable(format!("{library} cannot be loaded; {remedy}"), Some(Box::new(source)))
     })?;
@@ -58,29 +54,34 @@ pub(super) fn provider(
     })
 }
 
-/// Loads NVIDIA's libraries for the whole process: from the system, or from `nvidia/*/lib` beside the folder of an
-/// installed wheel.
+fn missing_provider(folder: &Path) -> Option<&'static str> {
+    PROVIDER_LIBRARIES.into_iter().find(|name| !folder.join(name).is_file())
+}
+
+/// Loads libraries for the whole process: from the system's own places, or from `folders`. Fails on the first that is in
+/// neither, by name.
 #[allow(unsafe_code)]
-fn preload(runtime_folder: &Path) -> std::result::Result<(), (&'static str, libloading::Error)> {
-    let folders = wheel_folders(runtime_folder);
-    for name in nvidia_libraries() {
-        let candidates = std::iter::once(PathBuf::from(name)).chain(folders.iter().map(|folder| folder.join(name)));
+fn preload<'a>(
+    names: impl Iterator<Item = &'a str>,
+    folders: &[PathBuf],
+) -> std::result::Result<(), (&'a str, libloading::Error)> {
+    for name in names {
+        let system = std::iter::once(PathBuf::from(name));
         let mut refusal = None;
-        let loaded = candidates.filter(|path| path.components().count() == 1 || path.is_file()).find_map(|path| {
+        for path in system.chain(folders.iter().map(|folder| folder.join(name)).filter(|path| path.is_file())) {
             // SAFETY: loading runs the initialisers of NVIDIA's libraries, which the provider itself loads next.
             match unsafe { libloading::Library::new(&path) } {
-                Ok(library) => Some(library),
-                Err(error) => {
-                    refusal.get_or_insert(error);
-                    None
+                // The library stays for the life of the process, since the provider resolves symbols in it.
+                Ok(library) => {
+                    std::mem::forget(library);
+                    refusal = None;
+                    break;
                 }
+                Err(error) => refusal = refusal.or(Some(error)),
             }
-        });
-        match (loaded, refusal) {
-            // The library stays for the life of the process, since the provider resolves symbols in it.
-            (Some(library), _) => std::mem::forget(library),
-            (None, Some(error)) => return Err((name, error)),
-            (None, None) => {}
+        }
+        if let Some(error) = refusal {
+            return Err((name, error));
         }
     }
     Ok(())
@@ -94,4 +95,36 @@ fn wheel_folders(runtime_folder: &Path) -> Vec<PathBuf> {
         entries.flatten().map(|entry| entry.path().join("lib")).filter(|lib| lib.is_dir()).collect();
     folders.sort();
     folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_library_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(missing_provider(folder.path()), Some("libonnxruntime_providers_shared.so"));
+        std::fs::write(folder.path().join("libonnxruntime_providers_shared.so"), b"").unwrap();
+        assert_eq!(missing_provider(folder.path()), Some("libonnxruntime_providers_cuda.so"));
+        std::fs::write(folder.path().join("libonnxruntime_providers_cuda.so"), b"").unwrap();
+        assert_eq!(missing_provider(folder.path()), None);
+
+        let refusal = preload(["libc.so.6", "libswath-none.so.1"].into_iter(), &[]).unwrap_err();
+        assert_eq!(refusal.0, "libswath-none.so.1", "what can be loaded is passed over");
+    }
+
+    #[test]
+    fn libraries_beside_an_installed_wheel_are_found() {
+        let site = tempfile::tempdir().unwrap();
+        for package in ["cudnn", "cublas"] {
+            std::fs::create_dir_all(site.path().join("nvidia").join(package).join("lib")).unwrap();
+        }
+        std::fs::create_dir_all(site.path().join("nvidia/empty")).unwrap();
+        let found = wheel_folders(&site.path().join("onnxruntime/capi"));
+        assert_eq!(found, [site.path().join("nvidia/cublas/lib"), site.path().join("nvidia/cudnn/lib")]);
+        std::fs::write(found[0].join("libswath-broken.so.1"), b"no library").unwrap();
+        let refusal = preload(["libswath-broken.so.1"].into_iter(), &found).unwrap_err();
+        assert_eq!(refusal.0, "libswath-broken.so.1");
+    }
 }

@@ -116,7 +116,9 @@ impl TrainSession {
         self.fill(inputs)?;
         let turn = self.state.turn();
         if self.execution.device != Device::Cpu {
+            // Binding is what copies a batch to a GPU; on the processor the graph reads the bound memory itself.
             self.bind_inputs(turn)?;
+            self.bindings[turn].synchronize_inputs().map_err(TrainError::session("the copy of a batch to the GPU"))?;
         }
         let ran = self.session.run_binding(&self.bindings[turn]).map(|_| ());
         if let Err(source) = ran {
