@@ -1,0 +1,155 @@
+//! To another size: `Resize`, and the interpolation that other steps share.
+//!
+//! Pixel centres are at half-integer positions, as in OpenCV's `resize`, whose `INTER_NEAREST` this follows as well: the
+//! source of output column `j` is column `floor(j * width / new_width)`.
+
+use ndarray::{Array2, Array3, ArrayView2};
+
+use super::parameters::Reader;
+use super::{Entry, Transform};
+use crate::draw::Draw;
+use crate::error::Error;
+use crate::sample::Sample;
+
+pub(super) const ENTRIES: &[Entry] = &[("Resize", 1.0, |reader| Ok(Box::new(Resize::read(reader)?)))];
+
+/// How values between pixels are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// The value of one pixel.
+    Nearest,
+    /// Linear in both directions, over 2 x 2 pixels.
+    Linear,
+    /// Cubic convolution with a = -0.75, over 4 x 4 pixels.
+    Cubic,
+    /// The mean over the area that the new pixel covers; for smaller sizes.
+    Area,
+}
+
+impl Method {
+    /// OpenCV's number for it, as albumentations writes it.
+    pub(crate) fn read(reader: &mut Reader<'_>, parameter: &'static str, default: f64) -> Result<Method, Error> {
+        match reader.number(parameter, default)? {
+            0.0 => Ok(Method::Nearest),
+            1.0 => Ok(Method::Linear),
+            2.0 => Ok(Method::Cubic),
+            3.0 => Ok(Method::Area),
+            _ => Err(reader.wrong(parameter, "0 (nearest), 1 (linear), 2 (cubic) or 3 (area)")),
+        }
+    }
+
+    /// For labels, of which there is nothing in between.
+    pub(crate) fn read_for_labels(reader: &mut Reader<'_>) -> Result<Method, Error> {
+        match Method::read(reader, "mask_interpolation", 0.0)? {
+            Method::Nearest => Ok(Method::Nearest),
+            _ => Err(reader.wrong("mask_interpolation", "0 (nearest): classes have nothing in between")),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Resize {
+    height: usize,
+    width: usize,
+    method: Method,
+    label_method: Method,
+}
+
+impl Resize {
+    fn read(reader: &mut Reader<'_>) -> Result<Resize, Error> {
+        let (height, width) = (reader.pixels("height")?, reader.pixels("width")?);
+        let method = Method::read(reader, "interpolation", 1.0)?;
+        let label_method = Method::read_for_labels(reader)?;
+        reader.accept(&["area_for_downscale"]);
+        Ok(Resize { height, width, method, label_method })
+    }
+}
+
+impl Transform for Resize {
+    fn apply(&self, sample: &mut Sample, _draw: &mut Draw) -> Result<(), Error> {
+        resize(sample, self.height, self.width, self.method, self.label_method);
+        Ok(())
+    }
+}
+
+/// Brings a sample to `height` x `width` pixels. A pixel is valid where the pixel nearest to it was.
+pub(crate) fn resize(sample: &mut Sample, height: usize, width: usize, method: Method, label_method: Method) {
+    sample.settle();
+    let (old_height, old_width) = sample.label.dim();
+    if (old_height, old_width) == (height, width) {
+        return;
+    }
+    let (rows, cols) = (Taps::new(old_height, height, method), Taps::new(old_width, width, method));
+    let mut image = Array3::zeros((sample.image.dim().0, height, width));
+    for (source, mut plane) in sample.image.outer_iter().zip(image.outer_iter_mut()) {
+        plane.assign(&through(source, &rows, &cols));
+    }
+    if method != Method::Nearest {
+        let domain = sample.domain;
+        image.mapv_inplace(|value| domain.settle(value));
+    }
+    let (rows, cols) = (Taps::new(old_height, height, label_method), Taps::new(old_width, width, label_method));
+    let pick = |row: usize, col: usize| [rows.first[row], cols.first[col]];
+    sample.label = Array2::from_shape_fn((height, width), |(row, col)| sample.label[pick(row, col)]);
+    sample.valid = Array2::from_shape_fn((height, width), |(row, col)| sample.valid[pick(row, col)]);
+    sample.image = image;
+    sample.view = super::view::View::whole(height, width);
+}
+
+/// For each output position along one axis: source positions and their weights.
+struct Taps {
+    /// The first source position, also the nearest one for [`Method::Nearest`].
+    first: Vec<usize>,
+    taps: Vec<Vec<(usize, f32)>>,
+}
+
+impl Taps {
+    fn new(old: usize, new: usize, method: Method) -> Taps {
+        let scale = old as f64 / new as f64;
+        let last = old as i64 - 1;
+        let clamped = |position: i64| position.clamp(0, last) as usize;
+        let taps: Vec<Vec<(usize, f32)>> = (0..new)
+            .map(|i| {
+                let centre = (i as f64 + 0.5) * scale - 0.5;
+                let (floor, t) = (centre.floor() as i64, (centre - centre.floor()) as f32);
+                match method {
+                    Method::Nearest => vec![(clamped((i as f64 * scale).floor() as i64), 1.0)],
+                    Method::Area if scale > 1.0 => area(i as f64 * scale, (i + 1) as f64 * scale, old),
+                    Method::Linear | Method::Area => vec![(clamped(floor), 1.0 - t), (clamped(floor + 1), t)],
+                    Method::Cubic => (-1..=2).zip(cubic(t)).map(|(step, w)| (clamped(floor + step), w)).collect(),
+                }
+            })
+            .collect();
+        Taps { first: taps.iter().map(|taps| taps.first().map_or(0, |tap| tap.0)).collect(), taps }
+    }
+}
+
+/// The source pixels between two positions, by the share of each that lies between them.
+fn area(start: f64, end: f64, length: usize) -> Vec<(usize, f32)> {
+    let (first, last) = (start.floor() as usize, (end.ceil() as usize).min(length));
+    let covered = |pixel: usize| (end.min(pixel as f64 + 1.0) - start.max(pixel as f64)).max(0.0);
+    (first..last).map(|pixel| (pixel, (covered(pixel) / (end - start)) as f32)).collect()
+}
+
+/// Weights of the four pixels around a position `t` past the second (Keys, a = -0.75 as in OpenCV).
+pub(crate) fn cubic(t: f32) -> [f32; 4] {
+    const A: f32 = -0.75;
+    let outer = |x: f32| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
+    let inner = |x: f32| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
+    let (first, second, third) = (outer(t + 1.0), inner(t), inner(1.0 - t));
+    [first, second, third, 1.0 - first - second - third]
+}
+
+fn through(source: ArrayView2<'_, f32>, rows: &Taps, cols: &Taps) -> Array2<f32> {
+    let mut across = Array2::zeros((source.dim().0, cols.taps.len()));
+    for (line, mut out) in source.outer_iter().zip(across.outer_iter_mut()) {
+        out.iter_mut().zip(&cols.taps).for_each(|(out, taps)| *out = taps.iter().map(|&(at, w)| line[at] * w).sum());
+    }
+    let mut result = Array2::zeros((rows.taps.len(), cols.taps.len()));
+    for (mut out, taps) in result.outer_iter_mut().zip(&rows.taps) {
+        for &(at, weight) in taps {
+            out.scaled_add(weight, &across.row(at));
+        }
+    }
+    result
+}

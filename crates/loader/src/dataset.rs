@@ -1,0 +1,414 @@
+//! A labelled dataset, opened by a recipe: what the commands and other programs hold.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use ndarray::{Array2, Array3};
+use swath_catalog::pairing::LabelKind;
+use swath_catalog::{AssetRef, LabelRef, Pair};
+use swath_raster::{BlockCache, FailedBlock, FetchOptions, FetchStatistics, Fetcher, Grid};
+
+use crate::augment::Pipeline;
+use crate::augment::view::View;
+use crate::develop::{Developer, Draft};
+use crate::draw::{Draw, Purpose};
+use crate::error::Error;
+use crate::normalise::Normaliser;
+use crate::plan::{Chip, Plan};
+use crate::prefetch::{Batches, Io, Schedule};
+use crate::recipe::Recipe;
+use crate::scene::Scene;
+use crate::split::{self, Part, Parts, Placed};
+use crate::statistics::{self, Statistics};
+use crate::tiling::Tiling;
+use crate::truth::{Truth, Vector};
+
+/// How a dataset is read; nothing here changes a batch.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How bytes are fetched.
+    pub fetch: FetchOptions,
+    /// Decoded pixels kept, in bytes (default 1 GiB).
+    pub cache_bytes: u64,
+    /// Threads that decode and augment; 0: one per core.
+    pub workers: usize,
+    /// Batches made ahead of the consumer (default 4), and at least one per worker.
+    pub prefetch: usize,
+    /// Which share of each epoch this process reads, from 0 to `world - 1`.
+    pub rank: usize,
+    /// Into how many shares each epoch is dealt; together they are the epoch.
+    pub world: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { fetch: FetchOptions::default(), cache_bytes: 1 << 30, workers: 0, prefetch: 4, rank: 0, world: 1 }
+    }
+}
+
+impl Options {
+    pub(crate) fn threads(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+}
+
+/// An image without a label, for prediction.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Names it in messages.
+    pub id: String,
+    /// Its files, to be stacked band over band.
+    pub assets: Vec<AssetRef>,
+}
+
+/// One chip before normalisation, for pictures.
+#[derive(Debug, Clone)]
+pub struct RawChip {
+    /// Measured values `[band, row, col]`; 0 where invalid.
+    pub image: Array3<f32>,
+    /// Class indices `[row, col]`, [`crate::IGNORE`] where there is no truth.
+    pub target: Array2<u8>,
+}
+
+/// Opened images and labels, and the division of their ground. Cheap to clone; clones share everything.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) scenes: Vec<Scene>,
+    pub(crate) parts: Vec<Parts>,
+    pub(crate) recipe: Recipe,
+    pub(crate) io: Io,
+    pub(crate) options: Options,
+    pub(crate) pipeline: Pipeline,
+    /// Size to which evaluation windows are brought, where training changes the scale.
+    evaluation_px: Option<usize>,
+    statistics: OnceLock<Statistics>,
+    normaliser: OnceLock<Normaliser>,
+}
+
+impl Dataset {
+    /// Opens images and labels, checks that the recipe fits them, and divides the ground. Reads headers and vector labels,
+    /// no pixels.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] or [`Error::Augmentation`] where the recipe contradicts itself; [`Error::UnknownClass`],
+    /// [`Error::ReadLabel`], [`Error::Bands`], [`Error::NoCrs`], [`Error::Raster`] name the item or file that does not fit.
+    pub fn open(pairs: &[Pair], recipe: &Recipe, options: &Options) -> Result<Dataset, Error> {
+        if pairs.is_empty() {
+            return Err(Error::NoPairs);
+        }
+        recipe.check()?;
+        let io = Io::start(options)?;
+        let vectors = read_vectors(pairs, recipe, options.threads())?;
+        let sources = pairs.iter().zip(vectors).map(|(pair, vector)| Source {
+            id: pair.id.clone(),
+            assets: pair.images.clone(),
+            label: vector.map_or(LabelSource::Raster(Box::new(pair.label.clone())), LabelSource::Vector),
+        });
+        let scenes = io.open(sources.collect(), recipe)?;
+        let placed: Vec<Placed<'_>> = (pairs.iter().zip(&scenes))
+            .map(|(pair, scene)| Placed { id: &pair.id, grid: scene.grid(), declared: pair.split })
+            .collect();
+        let parts = split::divide(&placed, &recipe.split)?;
+        Dataset::new(scenes, parts, recipe, io, options)
+    }
+
+    /// Opens images without labels, for prediction; classes, split and augmentations of the recipe are not looked at.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub fn open_images(images: &[Image], recipe: &Recipe, options: &Options) -> Result<Dataset, Error> {
+        if images.is_empty() {
+            return Err(Error::NoPairs);
+        }
+        let io = Io::start(options)?;
+        let source =
+            |image: &Image| Source { id: image.id.clone(), assets: image.assets.clone(), label: LabelSource::None };
+        let scenes = io.open(images.iter().map(source).collect(), recipe)?;
+        let parts = scenes.iter().map(|scene| Parts::everything(scene.grid())).collect();
+        let recipe = Recipe { augment: Vec::new(), ..recipe.clone() };
+        Dataset::new(scenes, parts, &recipe, io, options)
+    }
+
+    fn new(
+        scenes: Vec<Scene>,
+        parts: Vec<Parts>,
+        recipe: &Recipe,
+        io: Io,
+        options: &Options,
+    ) -> Result<Dataset, Error> {
+        let bands = scenes.first().map_or(0, |scene| scene.band_names().len());
+        if let Some(other) = scenes.iter().find(|scene| scene.band_names().len() != bands) {
+            let reason = format!(
+                "it has {} bands and the first image {bands}; name the bands in the recipe",
+                other.band_names().len()
+            );
+            return Err(Error::Bands { item: other.id().to_string(), href: "its image".to_owned(), reason });
+        }
+        let pipeline = Pipeline::compile(&recipe.augment)?;
+        // Cropping to the output size keeps the scale, so that evaluation has nothing to resize.
+        let whole = View::whole(recipe.window_px, recipe.window_px);
+        let cropped = pipeline.lead(whole, &mut Draw::new(0, Purpose::Augment, 0, 0))?;
+        let evaluation_px = recipe.output_px.filter(|px| (cropped.height, cropped.width) != (*px, *px));
+        let inner = Inner {
+            scenes,
+            parts,
+            recipe: recipe.clone(),
+            io,
+            options: options.clone(),
+            pipeline,
+            evaluation_px,
+            statistics: OnceLock::new(),
+            normaliser: OnceLock::new(),
+        };
+        Ok(Dataset { inner: Arc::new(inner) })
+    }
+
+    /// The opened images, in the order of the pairs.
+    pub fn scenes(&self) -> &[Scene] {
+        &self.inner.scenes
+    }
+
+    /// The division of each image, in the order of [`Dataset::scenes`].
+    pub fn parts(&self) -> &[Parts] {
+        &self.inner.parts
+    }
+
+    /// The recipe it was opened by.
+    pub fn recipe(&self) -> &Recipe {
+        &self.inner.recipe
+    }
+
+    /// Names of the bands in the order of the input, as the first image has them.
+    pub fn band_names(&self) -> &[String] {
+        self.inner.scenes.first().map_or(&[], |scene| scene.band_names())
+    }
+
+    /// Plans the training part.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPart`].
+    pub fn plan(&self) -> Result<Plan, Error> {
+        Plan::training(&self.inner.parts, &self.inner.recipe)
+    }
+
+    /// Statistics of the training part; read once, then kept.
+    ///
+    /// # Errors
+    /// Whatever reading the training part can fail with.
+    pub fn statistics(&self) -> Result<&Statistics, Error> {
+        match self.inner.statistics.get() {
+            Some(statistics) => Ok(statistics),
+            None => {
+                let statistics = statistics::gather(&self.inner)?;
+                Ok(self.inner.statistics.get_or_init(|| statistics))
+            }
+        }
+    }
+
+    /// Uses statistics of an earlier run instead of reading the training part. Has no effect once statistics are known.
+    ///
+    /// # Errors
+    /// [`Error::StatisticsBands`] where they are of another number of bands.
+    pub fn use_statistics(&self, statistics: Statistics) -> Result<(), Error> {
+        let bands = self.band_names().len();
+        if statistics.bands.len() != bands {
+            return Err(Error::StatisticsBands { statistics: statistics.bands.len(), recipe: bands });
+        }
+        self.inner.statistics.get_or_init(|| statistics);
+        Ok(())
+    }
+
+    /// The normalisation in use; reads the training part where it needs statistics and none are known.
+    ///
+    /// # Errors
+    /// As [`Dataset::statistics`]; [`Error::Recipe`] where fixed values do not fit the bands.
+    pub fn normaliser(&self) -> Result<&Normaliser, Error> {
+        if let Some(normaliser) = self.inner.normaliser.get() {
+            return Ok(normaliser);
+        }
+        let normalise = &self.inner.recipe.normalise;
+        let statistics = if normalise.needs_statistics() { Some(self.statistics()?) } else { None };
+        let normaliser = Normaliser::new(normalise, self.band_names().len(), statistics)?;
+        Ok(self.inner.normaliser.get_or_init(|| normaliser))
+    }
+
+    /// The batches of a training epoch.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPart`]; as [`Dataset::normaliser`].
+    pub fn train(&self, epoch: u64) -> Result<Batches, Error> {
+        self.train_from(epoch, 0)
+    }
+
+    /// The batches of a training epoch from number `first_batch` on: the same bytes as without the interruption.
+    ///
+    /// # Errors
+    /// As [`Dataset::train`].
+    pub fn train_from(&self, epoch: u64, first_batch: u64) -> Result<Batches, Error> {
+        self.normaliser()?;
+        let plan = self.plan()?;
+        let chips = self.shard(plan.epoch(self.inner.recipe.seed, epoch));
+        let schedule = Schedule {
+            chips,
+            first_batch,
+            batch: self.inner.recipe.batch,
+            drop_last: self.inner.recipe.drop_last,
+            output_px: self.inner.recipe.output_px,
+            training: Some((plan, epoch)),
+        };
+        Batches::start(self.clone(), schedule)
+    }
+
+    /// The batches that cover a part of the ground, each pixel counting once; not augmented.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPart`]; as [`Dataset::normaliser`].
+    pub fn evaluate(&self, part: Part) -> Result<Batches, Error> {
+        self.normaliser()?;
+        let chips = self.shard(Plan::evaluation(&self.inner.parts, part, &self.inner.recipe)?);
+        self.plain(chips, self.inner.evaluation_px)
+    }
+
+    /// One whole image in overlapping tiles of `window_px`, in the order of the tiling, for [`crate::Stitcher`].
+    ///
+    /// # Errors
+    /// [`Error::Tiling`] where the overlap is not smaller than the window; [`Error::NoPairs`] where there is no such image.
+    pub fn tiles(&self, scene: usize, overlap_px: usize) -> Result<(Tiling, Batches), Error> {
+        self.normaliser()?;
+        let grid = self.inner.scenes.get(scene).ok_or(Error::NoPairs)?.grid();
+        let tiling = Tiling::new(grid.window(), self.inner.recipe.window_px, overlap_px)?;
+        let whole = |(index, tile): (usize, crate::Tile)| Chip {
+            scene,
+            window: tile.window,
+            scored: tile.window,
+            part: Part::Test,
+            index: index as u64,
+        };
+        let chips = tiling.tiles().enumerate().map(whole).collect();
+        let batches = self.plain(chips, None)?;
+        Ok((tiling, batches))
+    }
+
+    fn plain(&self, chips: Vec<Chip>, output_px: Option<usize>) -> Result<Batches, Error> {
+        let batch = self.inner.recipe.batch;
+        Batches::start(
+            self.clone(),
+            Schedule { chips, first_batch: 0, batch, drop_last: false, output_px, training: None },
+        )
+    }
+
+    /// Every `world`-th chip from `rank` on.
+    fn shard(&self, chips: Vec<Chip>) -> Vec<Chip> {
+        let Options { rank, world, .. } = self.inner.options;
+        chips.into_iter().skip(rank).step_by(world.max(1)).collect()
+    }
+
+    /// One chip in measured values, not normalised and not augmented.
+    ///
+    /// # Errors
+    /// Whatever reading its window can fail with.
+    pub fn raw(&self, chip: &Chip) -> Result<RawChip, Error> {
+        let pipeline = Pipeline::default();
+        let normaliser = Normaliser::identity(self.band_names().len());
+        let draft = Draft::new(*chip, &pipeline, Draw::new(0, Purpose::Augment, 0, 0))?;
+        let scene = self.inner.scenes.get(chip.scene).ok_or(Error::NoPairs)?;
+        let pixels = self.inner.io.read(scene, draft.window())?;
+        let developer = self.inner.developer(&pipeline, &normaliser, None);
+        let sample = developer.sample(chip, &pixels, &draft.view)?;
+        Ok(RawChip { image: sample.image, target: sample.label })
+    }
+
+    /// Requests and bytes so far.
+    pub fn fetched(&self) -> FetchStatistics {
+        self.inner.io.fetcher.statistics()
+    }
+
+    /// Every block that could not be had so far, for the run's record.
+    pub fn failed_blocks(&self) -> Vec<FailedBlock> {
+        self.inner.io.fetcher.failed_blocks()
+    }
+
+    /// The cache of decoded pixels.
+    pub fn cache(&self) -> &BlockCache {
+        &self.inner.io.cache
+    }
+
+    /// The fetcher, for reading other files with the same bounds.
+    pub fn fetcher(&self) -> &Fetcher {
+        &self.inner.io.fetcher
+    }
+}
+
+impl Inner {
+    pub(crate) fn developer<'a>(
+        &'a self,
+        pipeline: &'a Pipeline,
+        normaliser: &'a Normaliser,
+        output_px: Option<usize>,
+    ) -> Developer<'a> {
+        Developer { scenes: &self.scenes, parts: &self.parts, normaliser, pipeline, output_px }
+    }
+
+    pub(crate) fn normaliser(&self) -> Option<&Normaliser> {
+        self.normaliser.get()
+    }
+}
+
+/// What a scene is opened from.
+pub(crate) struct Source {
+    pub(crate) id: String,
+    pub(crate) assets: Vec<AssetRef>,
+    pub(crate) label: LabelSource,
+}
+
+/// Where the label of a scene comes from.
+pub(crate) enum LabelSource {
+    None,
+    Vector(Vector),
+    Raster(Box<LabelRef>),
+}
+
+impl LabelSource {
+    pub(crate) async fn open(self, recipe: &Recipe, grid: &Grid, fetcher: &Fetcher) -> Result<Truth, Error> {
+        match self {
+            LabelSource::None => Ok(Truth::None),
+            LabelSource::Vector(vector) => Ok(Truth::Vector { vector, burned: OnceLock::new() }),
+            LabelSource::Raster(label) => Truth::open_raster(&label, recipe, grid, fetcher).await,
+        }
+    }
+}
+
+/// Reads all vector labels, on as many threads as there are workers; `None` for raster labels. Of several errors the
+/// first pair's is given.
+fn read_vectors(pairs: &[Pair], recipe: &Recipe, threads: usize) -> Result<Vec<Option<Vector>>, Error> {
+    let read = |pair: &Pair| match &pair.label.kind {
+        LabelKind::Vector { class, filter, background } => {
+            Vector::read(&pair.label, class, filter, background.as_deref(), recipe).map(Some)
+        }
+        LabelKind::Raster { .. } => Ok(None),
+    };
+    let next = AtomicUsize::new(0);
+    let mut read: Vec<(usize, Result<Option<Vector>, Error>)> = std::thread::scope(|scope| {
+        let work = || {
+            let mut own = Vec::new();
+            while let Some((index, pair)) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, pairs.get(i)?)))
+            {
+                own.push((index, read(pair)));
+            }
+            own
+        };
+        let handles: Vec<_> = (0..threads.min(pairs.len())).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().flat_map(|handle| handle.join().unwrap_or_default()).collect()
+    });
+    read.sort_by_key(|(index, _)| *index);
+    read.into_iter().map(|(_, vector)| vector).collect()
+}

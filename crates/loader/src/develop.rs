@@ -1,0 +1,354 @@
+//! From the decoded pixels of a chip to its place in a batch: target, validity, augmentation and normalisation.
+//!
+//! Where a recipe only crops, flips and turns, pixels go from their block to the batch in one pass. Where it also changes
+//! values, they stop over in a [`Sample`].
+
+use ndarray::{Array2, Array3, ArrayView2};
+use swath_raster::{Pixels, Window, with_dtype, with_samples};
+
+use crate::augment::view::View;
+use crate::augment::{Pipeline, resize};
+use crate::draw::Draw;
+use crate::error::Error;
+use crate::fuse::{Convert, Gain, place};
+use crate::normalise::Normaliser;
+use crate::plan::Chip;
+use crate::recipe::IGNORE;
+use crate::sample::Sample;
+use crate::scene::{Layer, LayerPixels, Scene, ScenePixels};
+use crate::split::{Part, Parts};
+use crate::truth::Truth;
+
+/// A chip whose leading crops, flips and turns have been drawn.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) chip: Chip,
+    /// What the sample shows of the chip's window.
+    pub(crate) view: View,
+    /// Draws of the steps that follow.
+    pub(crate) draw: Draw,
+}
+
+impl Draft {
+    /// Draws the leading steps.
+    pub(crate) fn new(chip: Chip, pipeline: &Pipeline, mut draw: Draw) -> Result<Draft, Error> {
+        let view = pipeline.lead(View::whole(chip.window.height_px, chip.window.width_px), &mut draw)?;
+        Ok(Draft { chip, view, draw })
+    }
+
+    /// The pixels that it needs.
+    pub(crate) fn window(&self) -> Window {
+        let (row, col, height, width) = self.view.bounds();
+        Window::new(self.chip.window.col_px + col, self.chip.window.row_px + row, width, height)
+    }
+}
+
+/// What turns chips of one dataset into samples.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Developer<'a> {
+    pub(crate) scenes: &'a [Scene],
+    pub(crate) parts: &'a [Parts],
+    pub(crate) normaliser: &'a Normaliser,
+    pub(crate) pipeline: &'a Pipeline,
+    pub(crate) output_px: Option<usize>,
+}
+
+/// Gathers the samples of a batch in two growing buffers.
+#[derive(Debug, Default)]
+pub(crate) struct Assembly {
+    pub(crate) image: Vec<f32>,
+    pub(crate) target: Vec<u8>,
+    pub(crate) size: Option<(usize, usize)>,
+}
+
+impl Assembly {
+    /// Room for one more sample: planes of zeros, and targets to ignore.
+    fn slot(&mut self, bands: usize, size: (usize, usize)) -> Result<(&mut [f32], &mut [u8]), Error> {
+        let first = *self.size.get_or_insert(size);
+        if first != size {
+            return Err(Error::Uneven { first, other: size });
+        }
+        let (image, target) = (self.image.len(), self.target.len());
+        self.image.resize(image + bands * size.0 * size.1, 0.0);
+        self.target.resize(target + size.0 * size.1, IGNORE);
+        Ok((&mut self.image[image..], &mut self.target[target..]))
+    }
+
+    fn drop_last(&mut self, bands: usize) {
+        let pixels = self.size.map_or(0, |(height, width)| height * width);
+        self.image.truncate(self.image.len().saturating_sub(bands * pixels));
+        self.target.truncate(self.target.len().saturating_sub(pixels));
+    }
+}
+
+impl Developer<'_> {
+    /// Appends the sample of a chip; false, and nothing appended, where less than `min_valid` of it has a target.
+    pub(crate) fn develop(
+        &self,
+        mut draft: Draft,
+        pixels: &ScenePixels,
+        min_valid: f64,
+        assembly: &mut Assembly,
+    ) -> Result<bool, Error> {
+        let scene = &self.scenes[draft.chip.scene];
+        let bands = scene.band_names().len();
+        let view = draft.view.relative_to(
+            pixels.window.row_px - draft.chip.window.row_px,
+            pixels.window.col_px - draft.chip.window.col_px,
+        );
+        let size = (view.height, view.width);
+        let labelled = if self.pipeline.is_exact() && self.output_px.is_none_or(|px| size == (px, px)) {
+            let (image, target) = assembly.slot(bands, size)?;
+            self.expose(&draft.chip, pixels, &view, Some(self.normaliser), image, target)?;
+            labelled_share(target)
+        } else {
+            let mut sample = self.sample(&draft.chip, pixels, &view)?;
+            self.pipeline.follow(&mut sample, &mut draft.draw)?;
+            if let Some(px) = self.output_px.filter(|px| (sample.view.height, sample.view.width) != (*px, *px)) {
+                resize::resize(&mut sample, px, px, resize::Method::Linear, resize::Method::Nearest);
+            }
+            let (image, target) = assembly.slot(bands, (sample.view.height, sample.view.width))?;
+            self.normalise(&sample, image, target);
+            labelled_share(target)
+        };
+        if labelled < min_valid {
+            assembly.drop_last(bands);
+        }
+        Ok(labelled >= min_valid)
+    }
+
+    /// The chip as a sample of measured values.
+    pub(crate) fn sample(&self, chip: &Chip, pixels: &ScenePixels, view: &View) -> Result<Sample, Error> {
+        let scene = &self.scenes[chip.scene];
+        let size = (view.height, view.width);
+        let mut image = Array3::zeros((scene.band_names().len(), size.0, size.1));
+        let mut target = Array2::from_elem(size, IGNORE);
+        let mut valid = Array2::from_elem(size, true);
+        if let (Some(image), Some(target)) = (image.as_slice_mut(), target.as_slice_mut()) {
+            let invalid = self.expose(chip, pixels, view, None, image, target)?;
+            valid.iter_mut().zip(invalid.into_iter().flatten()).for_each(|(valid, invalid)| *valid = !invalid);
+        }
+        Ok(Sample::new(image, target, valid, scene.domain))
+    }
+
+    /// Puts a finished sample, through its pending view, into its slot.
+    fn normalise(&self, sample: &Sample, image: &mut [f32], target: &mut [u8]) {
+        let pixels = target.len();
+        let mut valid = vec![false; pixels];
+        place(sample.valid.view(), (0, 0), &sample.view, &mut valid, |v| v);
+        place(sample.label.view(), (0, 0), &sample.view, target, |v| v);
+        for (band, (source, plane)) in sample.image.outer_iter().zip(image.chunks_exact_mut(pixels.max(1))).enumerate()
+        {
+            let gain = gain(self.normaliser, band, (1.0, 0.0));
+            place(source, (0, 0), &sample.view, plane, |v: f32| gain.of(v));
+            plane.iter_mut().zip(&valid).filter(|(_, valid)| !**valid).for_each(|(value, _)| *value = 0.0);
+        }
+        target.iter_mut().zip(&valid).filter(|(_, valid)| !**valid).for_each(|(target, _)| *target = IGNORE);
+    }
+
+    /// Fills image planes (zeros so far) and target with what the view shows of the pixels. Returns where pixels are
+    /// invalid, `None` where all are valid; there the image is 0 and the target ignored.
+    fn expose(
+        &self,
+        chip: &Chip,
+        pixels: &ScenePixels,
+        view: &View,
+        normaliser: Option<&Normaliser>,
+        image: &mut [f32],
+        target: &mut [u8],
+    ) -> Result<Option<Vec<bool>>, Error> {
+        let scene = &self.scenes[chip.scene];
+        let size = view.height * view.width;
+        let bands = scene.band_names().len();
+        let mut missing: Option<Vec<u16>> = None;
+        for (layer, from) in scene.layers.iter().zip(&pixels.layers) {
+            let gains: Vec<Gain> = (layer.outputs.iter().zip(&layer.scaling))
+                .map(|(&output, &scaling)| normaliser.map_or_else(|| of_scaling(scaling), |n| gain(n, output, scaling)))
+                .collect();
+            expose_layer(layer, from, &gains, view, size, image, &mut missing)
+                .map_err(|source| layer.failed(pixels.window, source))?;
+        }
+        show_label(scene, pixels, view, target)?;
+        let mut invalid: Option<Vec<bool>> =
+            missing.map(|missing| missing.into_iter().map(|count| usize::from(count) >= bands).collect());
+        self.restrict(chip, pixels.window, view, &mut invalid, target);
+        if let Some(invalid) = &invalid {
+            for plane in image.chunks_exact_mut(size.max(1)) {
+                plane.iter_mut().zip(invalid).filter(|(_, invalid)| **invalid).for_each(|(value, _)| *value = 0.0);
+            }
+            target.iter_mut().zip(invalid).filter(|(_, invalid)| **invalid).for_each(|(target, _)| *target = IGNORE);
+        }
+        Ok(invalid)
+    }
+
+    /// Leaves out what does not belong to the chip: targets outside its part, and in training the pixels there as well.
+    fn restrict(&self, chip: &Chip, window: Window, view: &View, invalid: &mut Option<Vec<bool>>, target: &mut [u8]) {
+        let parts = &self.parts[chip.scene];
+        if chip.scored == chip.window && chip.window.contains(&window) && parts.holds(chip.part, &window) {
+            return;
+        }
+        let shown = |pieces: Vec<Window>| -> Vec<bool> {
+            let mut inside = vec![false; target.len()];
+            for piece in pieces.iter().filter_map(|piece| piece.intersection(&window)) {
+                let at = (piece.row_px - window.row_px, piece.col_px - window.col_px);
+                let unit = ArrayView2::from_shape((1, 1), &[true]).ok();
+                let Some(whole) = unit.as_ref().and_then(|v| v.broadcast((piece.height_px, piece.width_px))) else {
+                    continue;
+                };
+                place(whole, at, view, &mut inside, |v| v);
+            }
+            inside
+        };
+        let counted = shown(parts.pieces(chip.part, &chip.scored));
+        let usable = if chip.part == Part::Train { counted.clone() } else { shown(vec![chip.window]) };
+        target.iter_mut().zip(&counted).filter(|(_, counted)| !**counted).for_each(|(target, _)| *target = IGNORE);
+        if usable.iter().any(|usable| !usable) {
+            let invalid = invalid.get_or_insert_with(|| vec![false; usable.len()]);
+            invalid.iter_mut().zip(&usable).filter(|(_, usable)| !**usable).for_each(|(invalid, _)| *invalid = true);
+        }
+    }
+}
+
+fn labelled_share(target: &[u8]) -> f64 {
+    let labelled = target.iter().filter(|&&value| value != IGNORE).count();
+    labelled as f64 / target.len().max(1) as f64
+}
+
+fn of_scaling((scale, offset): (f64, f64)) -> Gain {
+    Gain { scale: scale as f32, offset: offset as f32 }
+}
+
+/// The file's scaling and the normalisation of an input band in one.
+fn gain(normaliser: &Normaliser, band: usize, (scale, offset): (f64, f64)) -> Gain {
+    let (factor, addend) = (normaliser.scale[band], normaliser.offset[band]);
+    Gain { scale: (scale * factor) as f32, offset: (offset * factor + addend) as f32 }
+}
+
+/// Fills the planes of one layer; counts, for each pixel of the view, the bands that have no value there.
+fn expose_layer(
+    layer: &Layer,
+    from: &LayerPixels,
+    gains: &[Gain],
+    view: &View,
+    size: usize,
+    image: &mut [f32],
+    missing: &mut Option<Vec<u16>>,
+) -> swath_raster::Result<()> {
+    let plane_of = |band: usize| layer.outputs[band] * size..(layer.outputs[band] + 1) * size;
+    match from {
+        LayerPixels::Blocks(blocks) if !layer.may_be_invalid => {
+            let dtype = blocks.plan().raster().header.dtype;
+            with_dtype!(dtype, T => {
+                for piece in blocks.pieces::<T>()? {
+                    let gain = gains[piece.band];
+                    let at = (piece.row_px as i64, piece.col_px as i64);
+                    place(piece.samples, at, view, &mut image[plane_of(piece.band)], |v: T| gain.of(v));
+                }
+            });
+            let window = blocks.plan().window();
+            let covered = blocks.plan().covered();
+            if covered != Some(Window::new(0, 0, window.width_px, window.height_px)) {
+                let mut there = vec![false; size];
+                if let Some(c) = covered {
+                    let whole = Array2::from_elem((c.height_px, c.width_px), true);
+                    place(whole.view(), (c.row_px, c.col_px), view, &mut there, |v| v);
+                }
+                let missing = missing.get_or_insert_with(|| vec![0; size]);
+                let bands = layer.outputs.len() as u16;
+                missing.iter_mut().zip(&there).filter(|(_, there)| !**there).for_each(|(count, _)| *count += bands);
+            }
+            Ok(())
+        }
+        LayerPixels::Blocks(blocks) => {
+            expose_pixels(&blocks.to_pixels()?, gains, view, size, plane_of, image, missing);
+            Ok(())
+        }
+        LayerPixels::Pixels(pixels) => {
+            expose_pixels(pixels, gains, view, size, plane_of, image, missing);
+            Ok(())
+        }
+    }
+}
+
+fn expose_pixels(
+    pixels: &Pixels,
+    gains: &[Gain],
+    view: &View,
+    size: usize,
+    plane_of: impl Fn(usize) -> std::ops::Range<usize>,
+    image: &mut [f32],
+    missing: &mut Option<Vec<u16>>,
+) {
+    with_samples!(&pixels.samples, array => {
+        for (band, source) in array.outer_iter().enumerate() {
+            let gain = gains[band];
+            place(source, (0, 0), view, &mut image[plane_of(band)], |v| gain.of(v));
+        }
+    });
+    let Some(valid) = pixels.valid.as_ref().filter(|valid| valid.iter().any(|valid| !valid)) else { return };
+    let missing = missing.get_or_insert_with(|| vec![0; size]);
+    let mut there = vec![false; size];
+    for (band, source) in valid.outer_iter().enumerate() {
+        there.fill(false);
+        place(source, (0, 0), view, &mut there, |v| v);
+        let plane = &mut image[plane_of(band)];
+        for ((value, count), _) in plane.iter_mut().zip(missing.iter_mut()).zip(&there).filter(|(_, there)| !**there) {
+            (*value, *count) = (0.0, *count + 1);
+        }
+    }
+}
+
+/// Puts the label, as the view shows it, into the target.
+fn show_label(scene: &Scene, pixels: &ScenePixels, view: &View, target: &mut [u8]) -> Result<(), Error> {
+    if matches!(scene.truth, Truth::None) {
+        target.fill(0);
+        return Ok(());
+    }
+    let label = label_window(scene, pixels)?;
+    place(label.view(), (0, 0), view, target, |v| v);
+    Ok(())
+}
+
+/// Target values of the window that was read.
+pub(crate) fn label_window(scene: &Scene, pixels: &ScenePixels) -> Result<Array2<u8>, Error> {
+    let size = (pixels.window.height_px, pixels.window.width_px);
+    match (&scene.truth, &pixels.label) {
+        (Truth::Vector { vector, burned }, _) => {
+            // Two threads that come first burn the same image twice; one of the equal results is kept.
+            let runs = match burned.get() {
+                Some(runs) => runs,
+                None => {
+                    let runs = vector.burn(scene.grid())?;
+                    burned.get_or_init(|| runs)
+                }
+            };
+            Ok(runs.window(&pixels.window))
+        }
+        (Truth::Raster { layer, values }, Some(from)) => {
+            let failed = |source| layer.failed(pixels.window, source);
+            let (pixels, covered) = match from {
+                LayerPixels::Blocks(blocks) => (&blocks.to_pixels().map_err(failed)?, blocks.plan().covered()),
+                LayerPixels::Pixels(pixels) => (pixels, Some(Window::new(0, 0, size.1, size.0))),
+            };
+            let mut target = Array2::from_elem(size, IGNORE);
+            let Some(c) = covered else { return Ok(target) };
+            let valid = |row: usize, col: usize| pixels.valid.as_ref().is_none_or(|valid| valid[[0, row, col]]);
+            with_samples!(&pixels.samples, array => {
+                for row in c.row_px as usize..c.end_row_px() as usize {
+                    for col in c.col_px as usize..c.end_col_px() as usize {
+                        if valid(row, col) {
+                            target[[row, col]] = values.target(whole(array[[0, row, col]]))?;
+                        }
+                    }
+                }
+            });
+            Ok(target)
+        }
+        _ => Ok(Array2::from_elem(size, IGNORE)),
+    }
+}
+
+/// A class value as a whole number; labels of floating type are refused when they are opened.
+fn whole<T: swath_raster::Sample + Convert>(value: T) -> i64 {
+    swath_raster::Sample::to_f64(value) as i64
+}

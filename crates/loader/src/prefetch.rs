@@ -1,0 +1,416 @@
+//! Batches made ahead of their consumer: the one bridge from async reading to sync use.
+//!
+//! A feeder on the I/O runtime takes batches in order and fetches their blocks, several batches at once; workers on threads of
+//! their own decode and augment; the consumer gets batches in order. A batch is begun only when the consumer has taken one, so
+//! that no more than `prefetch` exist at a time. Dropping [`Batches`] stops all of it.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use ndarray::{Array3, Array4};
+use swath_raster::{BlockCache, Fetcher, Window};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::augment::Pipeline;
+use crate::batch::{Batch, ChipId};
+use crate::dataset::{Dataset, Options, Source};
+use crate::develop::{Assembly, Draft};
+use crate::draw::{Draw, Purpose};
+use crate::error::Error;
+use crate::plan::{Chip, Plan};
+use crate::recipe::Recipe;
+use crate::scene::{Scene, SceneBytes, ScenePixels};
+
+/// The I/O runtime with what it reads through.
+#[derive(Debug)]
+pub(crate) struct Io {
+    runtime: Option<Runtime>,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) cache: BlockCache,
+}
+
+/// Threads of the I/O runtime: they only wait and copy; decoding is done elsewhere.
+const IO_THREADS: usize = 2;
+
+/// Images whose headers are read at a time.
+const OPEN_AT_ONCE: usize = 64;
+
+impl Io {
+    pub(crate) fn start(options: &Options) -> Result<Io, Error> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(IO_THREADS).enable_all().thread_name("swath-io").build();
+        let raster = |source| Error::Raster { item: "all".to_owned(), source };
+        Ok(Io {
+            runtime: Some(runtime.map_err(|source| Error::Start { source })?),
+            fetcher: Fetcher::new(options.fetch.clone()).map_err(raster)?,
+            cache: BlockCache::new(options.cache_bytes),
+        })
+    }
+
+    fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match &self.runtime {
+            Some(runtime) => runtime.handle().block_on(work),
+            None => Err(Error::Start { source: std::io::Error::other("the I/O runtime has been stopped") }),
+        }
+    }
+
+    /// Opens scenes, many at a time; of several errors the first scene's is given.
+    pub(crate) fn open(&self, sources: Vec<Source>, recipe: &Recipe) -> Result<Vec<Scene>, Error> {
+        let recipe = Arc::new(recipe.clone());
+        let slots = Arc::new(Semaphore::new(OPEN_AT_ONCE));
+        self.run(async {
+            let mut tasks = JoinSet::new();
+            for (index, source) in sources.into_iter().enumerate() {
+                let (fetcher, recipe, slots) = (self.fetcher.clone(), recipe.clone(), slots.clone());
+                tasks.spawn(async move {
+                    let _slot = slots.acquire().await;
+                    (index, Scene::open(&source.id, &source.assets, source.label, &recipe, &fetcher).await)
+                });
+            }
+            let mut opened = BTreeMap::new();
+            while let Some(finished) = tasks.join_next().await {
+                let (index, scene) = finished.map_err(|_| Error::Worker { batch: 0 })?;
+                opened.insert(index, scene);
+            }
+            opened.into_values().collect()
+        })
+    }
+
+    /// Reads one window on the calling thread.
+    pub(crate) fn read(&self, scene: &Scene, window: Window) -> Result<ScenePixels, Error> {
+        let plan = scene.plan(window, true)?;
+        self.run(plan.fetch(scene, &self.fetcher, &self.cache))?.decode(scene)
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        // Dropping a runtime waits for its blocking threads, which may be waiting for a slow disk or server.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What an iterator over batches goes through.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    pub(crate) chips: Vec<Chip>,
+    pub(crate) first_batch: u64,
+    pub(crate) batch: usize,
+    pub(crate) drop_last: bool,
+    pub(crate) output_px: Option<usize>,
+    /// The plan and the epoch, where samples are augmented and may be drawn again.
+    pub(crate) training: Option<(Plan, u64)>,
+}
+
+impl Schedule {
+    fn batches(&self) -> u64 {
+        let count = if self.drop_last { self.chips.len() / self.batch } else { self.chips.len().div_ceil(self.batch) };
+        count as u64
+    }
+
+    fn chips(&self, batch: u64) -> &[Chip] {
+        let first = (batch as usize).saturating_mul(self.batch).min(self.chips.len());
+        &self.chips[first..first.saturating_add(self.batch).min(self.chips.len())]
+    }
+}
+
+/// What workers share.
+#[derive(Debug)]
+struct Shop {
+    dataset: Dataset,
+    schedule: Schedule,
+    /// Used in place of the recipe's where nothing is augmented.
+    plain: Pipeline,
+    stop: AtomicBool,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    decode_ns: AtomicU64,
+    develop_ns: AtomicU64,
+    redrawn: AtomicU64,
+}
+
+/// A batch whose blocks have been fetched.
+struct Job {
+    batch: u64,
+    chips: Vec<Result<(Draft, SceneBytes), Error>>,
+}
+
+/// Batches in the order of the plan. An error comes in the place of the batch that it spoilt; the next call goes on with the
+/// batch after it.
+#[derive(Debug)]
+pub struct Batches {
+    shop: Arc<Shop>,
+    finished: Receiver<(u64, Result<Batch, Error>)>,
+    early: BTreeMap<u64, Result<Batch, Error>>,
+    next: u64,
+    end: u64,
+    permits: Arc<Semaphore>,
+    feeder: Option<tokio::task::JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
+    started: Instant,
+    waited: Duration,
+    samples: u64,
+}
+
+/// How an iteration went so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Samples handed out.
+    pub samples: u64,
+    /// Seconds since the start.
+    pub elapsed_s: f64,
+    /// Seconds for which the consumer had to wait for a batch.
+    pub waited_s: f64,
+    /// Samples a second, over all of the time.
+    pub samples_per_s: f64,
+    /// Share of the time that was spent waiting, in 0..=1.
+    pub wait_share: f64,
+    /// Seconds spent decoding, summed over workers.
+    pub decode_s: f64,
+    /// Seconds spent on labels, augmentation and normalisation, summed over workers.
+    pub develop_s: f64,
+    /// Windows that were drawn again because too little of them was valid.
+    pub redrawn: u64,
+}
+
+impl Batches {
+    pub(crate) fn start(dataset: Dataset, schedule: Schedule) -> Result<Batches, Error> {
+        let options = &dataset.inner.options;
+        let (threads, ahead) = (options.threads(), options.prefetch.max(options.threads()));
+        let (next, end) = (schedule.first_batch.min(schedule.batches()), schedule.batches());
+        let runtime = dataset.inner.io.runtime.as_ref().map(|runtime| runtime.handle().clone());
+        let shop = Arc::new(Shop {
+            dataset: dataset.clone(),
+            schedule,
+            plain: Pipeline::default(),
+            stop: AtomicBool::new(false),
+            counters: Counters::default(),
+        });
+        let (jobs, todo) = channel();
+        let (done, finished) = channel();
+        let todo = Arc::new(Mutex::new(todo));
+        let permits = Arc::new(Semaphore::new(ahead));
+        let mut workers = Vec::with_capacity(threads);
+        for number in 0..threads {
+            let (shop, todo, done) = (shop.clone(), todo.clone(), done.clone());
+            let thread = std::thread::Builder::new().name(format!("swath-load-{number}"));
+            workers.push(thread.spawn(move || work(&shop, &todo, &done)).map_err(|source| Error::Start { source })?);
+        }
+        let feeder = runtime.map(|runtime| runtime.spawn(feed(shop.clone(), permits.clone(), jobs, next..end)));
+        let (early, started) = (BTreeMap::new(), Instant::now());
+        let (waited, samples) = (Duration::ZERO, 0);
+        Ok(Batches { shop, finished, early, next, end, permits, feeder, workers, started, waited, samples })
+    }
+
+    /// Batches still to come.
+    pub fn remaining(&self) -> u64 {
+        self.end - self.next
+    }
+
+    /// Batches in all, those before a resumed start included.
+    pub fn total(&self) -> u64 {
+        self.end
+    }
+
+    /// How the iteration went so far.
+    pub fn progress(&self) -> Progress {
+        let (elapsed_s, waited_s) = (self.started.elapsed().as_secs_f64(), self.waited.as_secs_f64());
+        let share = |part: f64| if elapsed_s > 0.0 { part / elapsed_s } else { 0.0 };
+        let seconds = |ns: &AtomicU64| Duration::from_nanos(ns.load(Ordering::Relaxed)).as_secs_f64();
+        Progress {
+            samples: self.samples,
+            elapsed_s,
+            waited_s,
+            samples_per_s: share(self.samples as f64),
+            wait_share: share(waited_s),
+            decode_s: seconds(&self.shop.counters.decode_ns),
+            develop_s: seconds(&self.shop.counters.develop_ns),
+            redrawn: self.shop.counters.redrawn.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        let asked = Instant::now();
+        let batch = loop {
+            if let Some(batch) = self.early.remove(&self.next) {
+                break batch;
+            }
+            match self.finished.recv() {
+                Ok((number, batch)) => self.early.insert(number, batch),
+                Err(_) => break Err(Error::Worker { batch: self.next }),
+            };
+        };
+        self.waited += asked.elapsed();
+        self.next += 1;
+        self.samples += batch.as_ref().map_or(0, |batch| batch.len() as u64);
+        self.permits.add_permits(1);
+        Some(batch)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = usize::try_from(self.remaining()).unwrap_or(usize::MAX);
+        (left, Some(left))
+    }
+}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        self.shop.stop.store(true, Ordering::Relaxed);
+        self.permits.close();
+        if let Some(feeder) = self.feeder.take() {
+            feeder.abort();
+        }
+        // Workers end when the feeder and its fetches, who hold the other end of their queue, are gone.
+        for worker in self.workers.drain(..) {
+            let _ = worker.join();
+        }
+    }
+}
+
+/// Fetches batches in order, as many at once as there are permits.
+async fn feed(shop: Arc<Shop>, permits: Arc<Semaphore>, jobs: Sender<Job>, batches: std::ops::Range<u64>) {
+    let mut fetches = JoinSet::new();
+    for batch in batches {
+        let Ok(permit) = permits.acquire().await else { return };
+        permit.forget();
+        let (shop, jobs) = (shop.clone(), jobs.clone());
+        fetches.spawn(async move {
+            let mut chips = Vec::with_capacity(shop.schedule.batch);
+            for &chip in shop.schedule.chips(batch) {
+                chips.push(shop.fetch(chip, 0).await);
+            }
+            // Where nobody listens any more, nobody wants it.
+            let _ = jobs.send(Job { batch, chips });
+        });
+        while fetches.try_join_next().is_some() {}
+    }
+    drop(jobs);
+    while fetches.join_next().await.is_some() {}
+}
+
+/// Takes jobs until there are none, or until told to stop.
+fn work(shop: &Shop, todo: &Mutex<Receiver<Job>>, done: &Sender<(u64, Result<Batch, Error>)>) {
+    loop {
+        let job = match todo.lock() {
+            Ok(todo) => todo.recv(),
+            Err(_) => return,
+        };
+        let Ok(job) = job else { return };
+        if shop.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let batch = job.batch;
+        let made = catch_unwind(AssertUnwindSafe(|| shop.make(job))).unwrap_or(Err(Error::Worker { batch }));
+        if done.send((batch, made)).is_err() {
+            return;
+        }
+    }
+}
+
+impl Shop {
+    fn pipeline(&self) -> &Pipeline {
+        if self.schedule.training.is_some() { &self.dataset.inner.pipeline } else { &self.plain }
+    }
+
+    fn draft(&self, chip: Chip) -> Result<Draft, Error> {
+        let epoch = self.schedule.training.as_ref().map_or(0, |(_, epoch)| *epoch);
+        let draw = Draw::new(self.dataset.inner.recipe.seed, Purpose::Augment, epoch, chip.index);
+        Draft::new(chip, self.pipeline(), draw)
+    }
+
+    async fn fetch(&self, chip: Chip, _attempt: u32) -> Result<(Draft, SceneBytes), Error> {
+        let inner = &self.dataset.inner;
+        let draft = self.draft(chip)?;
+        let scene = &inner.scenes[chip.scene];
+        let plan = scene.plan(draft.window(), true)?;
+        let bytes = plan.fetch(scene, &inner.io.fetcher, &inner.io.cache).await?;
+        Ok((draft, bytes))
+    }
+
+    /// Decodes and develops all chips of a batch.
+    fn make(&self, job: Job) -> Result<Batch, Error> {
+        let inner = &self.dataset.inner;
+        let normaliser = inner.normaliser().ok_or(Error::NoStatistics { method: "the recipe" })?;
+        let developer = inner.developer(self.pipeline(), normaliser, self.schedule.output_px);
+        let mut assembly = Assembly::default();
+        let mut provenance = Vec::with_capacity(job.chips.len());
+        for fetched in job.chips {
+            let (mut draft, bytes) = fetched?;
+            let mut pixels = self.timed(&self.counters.decode_ns, || bytes.decode(&inner.scenes[draft.chip.scene]))?;
+            let mut attempt = 0;
+            loop {
+                let least = if self.may_redraw(attempt) { inner.recipe.min_valid } else { 0.0 };
+                let chip = draft.chip;
+                let kept =
+                    self.timed(&self.counters.develop_ns, || developer.develop(draft, &pixels, least, &mut assembly))?;
+                if kept {
+                    provenance.push(self.identify(&chip));
+                    break;
+                }
+                attempt += 1;
+                self.counters.redrawn.fetch_add(1, Ordering::Relaxed);
+                (draft, pixels) = self.redraw(chip.index, attempt)?;
+            }
+        }
+        finish(job.batch, assembly, provenance, self.dataset.band_names().len())
+    }
+
+    fn may_redraw(&self, attempt: u32) -> bool {
+        attempt < MAX_REDRAWS && self.schedule.training.is_some()
+    }
+
+    /// Another window for the same sample.
+    fn redraw(&self, index: u64, attempt: u32) -> Result<(Draft, ScenePixels), Error> {
+        let inner = &self.dataset.inner;
+        let Some((plan, epoch)) = &self.schedule.training else { return Err(Error::Worker { batch: index }) };
+        let draft = self.draft(plan.draw(inner.recipe.seed, *epoch, index, attempt))?;
+        let pixels = inner.io.read(&inner.scenes[draft.chip.scene], draft.window())?;
+        Ok((draft, pixels))
+    }
+
+    fn identify(&self, chip: &Chip) -> ChipId {
+        let item = self.dataset.inner.scenes[chip.scene].id().clone();
+        ChipId { item, scene: chip.scene, window: chip.window, scored: chip.scored }
+    }
+
+    fn timed<T>(&self, counter: &AtomicU64, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = work();
+        counter.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        result
+    }
+}
+
+/// Windows tried for one sample before it is taken as it is; where a twentieth of the ground is good enough, all 24 fail in
+/// 3 samples of 10, and the recipe asks for too much.
+const MAX_REDRAWS: u32 = 24;
+
+fn finish(index: u64, assembly: Assembly, provenance: Vec<ChipId>, bands: usize) -> Result<Batch, Error> {
+    let (height, width) = assembly.size.unwrap_or((0, 0));
+    let samples = provenance.len();
+    let image = Array4::from_shape_vec((samples, bands, height, width), assembly.image);
+    let target = Array3::from_shape_vec((samples, height, width), assembly.target);
+    match (image, target) {
+        (Ok(image), Ok(target)) => Ok(Batch { index, image, target, provenance }),
+        _ => Err(Error::Worker { batch: index }),
+    }
+}

@@ -1,0 +1,185 @@
+//! One file of a scene: the bands that are read from it, and the way of a window from plan to pixels.
+
+use std::sync::Arc;
+
+use swath_catalog::AssetRef;
+use swath_catalog::ml_aoi;
+use swath_raster::{
+    BlockCache, Blocks, Fetched, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest, Resampling, Window,
+};
+
+use super::bands::Chosen;
+use crate::error::Error;
+
+/// Bands of one file.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    item: String,
+    raster: Arc<Raster>,
+    /// Bands of the file, from 0, in the order in which they are read.
+    bands: Vec<usize>,
+    /// Position of each in the input.
+    pub(crate) outputs: Vec<usize>,
+    /// Stored to measured value of each.
+    pub(crate) scaling: Vec<(f64, f64)>,
+    pub(crate) nodata: Option<f64>,
+    /// Whether validity has to be asked for: there is a nodata value, a mask or an alpha band.
+    pub(crate) may_be_invalid: bool,
+    /// How it comes onto the scene's grid, where its own is another one.
+    onto: Option<Resampling>,
+}
+
+/// Sorts the bands of the input by file.
+pub(super) fn layers(
+    id: &str,
+    files: &[(&AssetRef, Arc<Raster>)],
+    chosen: &[Chosen],
+    grid: &Grid,
+) -> Result<Vec<Layer>, Error> {
+    let mut layers = Vec::new();
+    for (file, (asset, raster)) in files.iter().enumerate() {
+        let own: Vec<(usize, &Chosen)> = chosen.iter().enumerate().filter(|(_, band)| band.file == file).collect();
+        let Some((_, first)) = own.first() else { continue };
+        let onto = if raster.header.grid.is_same_as(grid) { None } else { Some(resampling(id, asset)?) };
+        layers.push(Layer {
+            item: id.to_owned(),
+            raster: raster.clone(),
+            bands: own.iter().map(|(_, band)| band.band).collect(),
+            outputs: own.iter().map(|(output, _)| *output).collect(),
+            scaling: own.iter().map(|(_, band)| band.scaling).collect(),
+            nodata: first.nodata,
+            may_be_invalid: first.nodata.is_some() || has_mask(raster),
+            onto,
+        });
+    }
+    Ok(layers)
+}
+
+fn has_mask(raster: &Raster) -> bool {
+    raster.header.alpha_band.is_some() || raster.header.masks.iter().any(Option::is_some)
+}
+
+/// The method that the item names, else bilinear.
+fn resampling(id: &str, asset: &AssetRef) -> Result<Resampling, Error> {
+    match asset.resampling {
+        None | Some(ml_aoi::Resampling::Bilinear) => Ok(Resampling::Bilinear),
+        Some(ml_aoi::Resampling::Near) => Ok(Resampling::Nearest),
+        Some(ml_aoi::Resampling::Cubic) => Ok(Resampling::Cubic),
+        Some(ml_aoi::Resampling::Average) => Ok(Resampling::Average),
+        Some(ml_aoi::Resampling::Mode) => Ok(Resampling::Mode),
+        Some(other) => Err(Error::Bands {
+            item: id.to_owned(),
+            href: asset.href.to_string(),
+            reason: format!("resampling by {other:?} is not supported; use near, bilinear, cubic, average or mode"),
+        }),
+    }
+}
+
+impl Layer {
+    /// The first band of a raster label, nearest neighbour where its grid is another one.
+    pub(crate) fn label(item: &str, raster: Arc<Raster>, grid: &Grid) -> Result<Layer, Error> {
+        if raster.header.dtype.is_float() {
+            let reason =
+                format!("class values are whole numbers, and its pixels are {}; convert it", raster.header.dtype);
+            return Err(Error::Label { href: raster.href.clone(), reason });
+        }
+        let onto = if raster.header.grid.is_same_as(grid) { None } else { Some(Resampling::Nearest) };
+        Ok(Layer {
+            item: item.to_owned(),
+            bands: vec![0],
+            outputs: vec![0],
+            scaling: vec![(1.0, 0.0)],
+            // The value map knows nodata; a mask is not obeyed for labels.
+            nodata: None,
+            may_be_invalid: false,
+            onto,
+            raster,
+        })
+    }
+
+    pub(crate) fn is_scaled(&self) -> bool {
+        self.scaling.iter().any(|scaling| *scaling != (1.0, 0.0))
+    }
+
+    pub(crate) fn failed(&self, window: Window, source: swath_raster::Error) -> Error {
+        Error::Window { item: self.item.clone(), href: self.raster.href.clone(), window, source }
+    }
+
+    /// What to read for a window of the scene's grid.
+    pub(crate) fn plan(&self, grid: &Grid, window: Window) -> Result<LayerPlan, Error> {
+        let bands = Some(self.bands.clone());
+        match self.onto {
+            None => {
+                let request = ReadRequest {
+                    bands,
+                    with_validity: self.may_be_invalid,
+                    nodata: self.nodata,
+                    ..ReadRequest::window(window)
+                };
+                let plan = ReadPlan::new(&self.raster, request).map_err(|source| self.failed(window, source))?;
+                Ok(LayerPlan::Direct(plan))
+            }
+            Some(method) => {
+                let plan = OntoPlan::new(&self.raster, bands, &grid.of_window(&window), method, self.nodata);
+                Ok(LayerPlan::Onto(plan.map_err(|source| self.failed(window, source))?))
+            }
+        }
+    }
+}
+
+/// A planned read.
+#[derive(Debug)]
+pub(crate) enum LayerPlan {
+    /// The file's own pixels.
+    Direct(ReadPlan),
+    /// Resampled or warped onto the scene's grid.
+    Onto(OntoPlan),
+}
+
+impl LayerPlan {
+    pub(crate) async fn fetch(self, fetcher: &Fetcher, cache: &BlockCache) -> swath_raster::Result<LayerBytes> {
+        match self {
+            LayerPlan::Direct(plan) => Ok(match cache.lookup(&plan) {
+                Some(blocks) => LayerBytes::Held(blocks),
+                None => LayerBytes::Fetched(fetcher.fetch(plan, cache).await?),
+            }),
+            LayerPlan::Onto(plan) => {
+                let fetched = match plan.read() {
+                    Some(read) => Some(fetcher.fetch(read.clone(), cache).await?),
+                    None => None,
+                };
+                Ok(LayerBytes::Onto(plan, fetched))
+            }
+        }
+    }
+}
+
+/// What was fetched for a layer.
+#[derive(Debug)]
+pub(crate) enum LayerBytes {
+    Held(Blocks),
+    Fetched(Fetched),
+    Onto(OntoPlan, Option<Fetched>),
+}
+
+impl LayerBytes {
+    pub(crate) fn decode(self) -> swath_raster::Result<LayerPixels> {
+        Ok(match self {
+            LayerBytes::Held(blocks) => LayerPixels::Blocks(blocks),
+            LayerBytes::Fetched(fetched) => LayerPixels::Blocks(fetched.decode()?),
+            LayerBytes::Onto(plan, fetched) => {
+                let source = fetched.map(|fetched| fetched.decode()?.to_pixels()).transpose()?;
+                LayerPixels::Pixels(plan.apply(source)?)
+            }
+        })
+    }
+}
+
+/// The pixels of a layer, on the scene's grid.
+#[derive(Debug)]
+pub(crate) enum LayerPixels {
+    /// Still in their blocks.
+    Blocks(Blocks),
+    /// As an array.
+    Pixels(Pixels),
+}

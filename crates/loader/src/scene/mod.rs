@@ -1,0 +1,164 @@
+//! One image and its label, opened: which bands of which files make up the input, and how a window of them is read.
+//!
+//! Reading has three steps that different threads take: a plan (pure), fetching (async, on the I/O runtime), and decoding
+//! (on a worker). All assets of a pair end up on one grid, the reference grid.
+
+mod bands;
+mod layer;
+
+pub(crate) use layer::{Layer, LayerBytes, LayerPixels, LayerPlan};
+
+use std::sync::Arc;
+
+use swath_catalog::AssetRef;
+use swath_raster::{BlockCache, Fetcher, Grid, Raster, Window};
+
+use crate::dataset::LabelSource;
+use crate::error::Error;
+use crate::recipe::Recipe;
+use crate::sample::Domain;
+use crate::truth::Truth;
+
+/// An opened image with its label.
+#[derive(Debug)]
+pub struct Scene {
+    id: Arc<str>,
+    grid: Grid,
+    band_names: Vec<String>,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) truth: Truth,
+    pub(crate) domain: Domain,
+}
+
+impl Scene {
+    /// The pair's id.
+    pub fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// The grid that windows refer to.
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// Names of the bands in the order of the input; `band N` where neither item nor file names them.
+    pub fn band_names(&self) -> &[String] {
+        &self.band_names
+    }
+
+    /// The value by which the first file says "nothing here", for outputs that keep it.
+    pub fn nodata(&self) -> Option<f64> {
+        self.layers.first().and_then(|layer| layer.nodata)
+    }
+
+    /// Opens the files of an image and its label.
+    pub(crate) async fn open(
+        id: &str,
+        images: &[AssetRef],
+        label: LabelSource,
+        recipe: &Recipe,
+        fetcher: &Fetcher,
+    ) -> Result<Scene, Error> {
+        let mut files: Vec<(&AssetRef, Arc<Raster>)> = Vec::with_capacity(images.len());
+        for image in images {
+            let href = image.href.to_string();
+            let opened = fetcher.open(&href).await;
+            files.push((image, opened.map_err(|source| Error::Raster { item: id.to_owned(), source })?));
+        }
+        let grid = reference(&files).ok_or(Error::NoPairs)?;
+        if grid.crs.is_none() {
+            return Err(Error::NoCrs { item: id.to_owned(), href: images[0].href.to_string() });
+        }
+        let chosen = bands::choose(id, &files, &recipe.bands)?;
+        let band_names = chosen.iter().map(|band| band.name.clone()).collect();
+        let layers = layer::layers(id, &files, &chosen, &grid)?;
+        let truth = label.open(recipe, &grid, fetcher).await?;
+        let scaled = layers.iter().any(Layer::is_scaled);
+        let dtype = files[0].1.header.dtype;
+        Ok(Scene {
+            id: Arc::from(id),
+            grid,
+            band_names,
+            layers,
+            truth,
+            domain: Domain::new(dtype, scaled, recipe.max_value),
+        })
+    }
+
+    /// What to read for a window of the image, and of its label where that is a raster.
+    pub(crate) fn plan(&self, window: Window, with_label: bool) -> Result<ScenePlan, Error> {
+        let layers = self.layers.iter().map(|layer| layer.plan(&self.grid, window)).collect::<Result<Vec<_>, _>>()?;
+        let label = match &self.truth {
+            Truth::Raster { layer, .. } if with_label => Some(layer.plan(&self.grid, window)?),
+            _ => None,
+        };
+        Ok(ScenePlan { window, layers, label })
+    }
+}
+
+/// The grid of the asset marked as reference, else of the one with the smallest pixels.
+fn reference(files: &[(&AssetRef, Arc<Raster>)]) -> Option<Grid> {
+    let area = |raster: &Raster| {
+        let (width, height) = raster.header.grid.pixel_size();
+        width * height
+    };
+    let marked = files.iter().find(|(asset, _)| asset.reference_grid);
+    let finest = || files.iter().min_by(|a, b| area(&a.1).total_cmp(&area(&b.1)));
+    marked.or_else(finest).map(|(_, raster)| raster.header.grid.clone())
+}
+
+/// All reads of one window.
+#[derive(Debug)]
+pub(crate) struct ScenePlan {
+    window: Window,
+    layers: Vec<LayerPlan>,
+    label: Option<LayerPlan>,
+}
+
+impl ScenePlan {
+    /// Brings the blocks; those that the cache holds cost nothing.
+    pub(crate) async fn fetch(self, scene: &Scene, fetcher: &Fetcher, cache: &BlockCache) -> Result<SceneBytes, Error> {
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for (plan, layer) in self.layers.into_iter().zip(&scene.layers) {
+            layers.push(plan.fetch(fetcher, cache).await.map_err(|source| layer.failed(self.window, source))?);
+        }
+        let label = match (self.label, &scene.truth) {
+            (Some(plan), Truth::Raster { layer, .. }) => {
+                Some(plan.fetch(fetcher, cache).await.map_err(|source| layer.failed(self.window, source))?)
+            }
+            _ => None,
+        };
+        Ok(SceneBytes { window: self.window, layers, label })
+    }
+}
+
+/// The blocks of one window, as they were fetched.
+#[derive(Debug)]
+pub(crate) struct SceneBytes {
+    window: Window,
+    layers: Vec<LayerBytes>,
+    label: Option<LayerBytes>,
+}
+
+impl SceneBytes {
+    /// Decodes them on the calling thread.
+    pub(crate) fn decode(self, scene: &Scene) -> Result<ScenePixels, Error> {
+        let decode =
+            |bytes: LayerBytes, layer: &Layer| bytes.decode().map_err(|source| layer.failed(self.window, source));
+        let layers = self.layers.into_iter().zip(&scene.layers).map(|(bytes, layer)| decode(bytes, layer));
+        let layers = layers.collect::<Result<Vec<_>, _>>()?;
+        let label = match (self.label, &scene.truth) {
+            (Some(bytes), Truth::Raster { layer, .. }) => Some(decode(bytes, layer)?),
+            _ => None,
+        };
+        Ok(ScenePixels { window: self.window, layers, label })
+    }
+}
+
+/// The decoded pixels of one window.
+#[derive(Debug)]
+pub(crate) struct ScenePixels {
+    pub(crate) window: Window,
+    pub(crate) layers: Vec<LayerPixels>,
+    pub(crate) label: Option<LayerPixels>,
+}
