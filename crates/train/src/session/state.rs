@@ -1,7 +1,8 @@
 //! The state of a training graph, kept where the graph runs.
 //!
-//! Every state tensor has two buffers. A step reads one and writes the other, and the next step reads what the last one
-//! wrote: the buffers trade places, nothing is copied.
+//! A parameter or running statistic has two buffers: a step reads one and writes the other, and the next step reads what
+//! the last one wrote. The buffers trade places, nothing is copied. Moments and averages are read by nothing but their own
+//! update, value by value, so they have one buffer that is updated in place.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -41,7 +42,8 @@ struct Slot {
     input: String,
     output: String,
     shape: Vec<usize>,
-    buffers: [DynTensor; 2],
+    /// One when updated in place, else two.
+    buffers: Vec<DynTensor>,
 }
 
 impl State {
@@ -66,8 +68,9 @@ impl State {
     pub(super) fn bind(&mut self, binding: &mut IoBinding, turn: usize) -> Result<()> {
         for slot in &mut self.slots {
             let refused = |name: &str| TrainError::session(format!("the state tensor `{name}`"));
-            binding.bind_input(slot.input.as_str(), &slot.buffers[turn]).map_err(refused(&slot.input))?;
-            binding.bind_output(slot.output.as_str(), &mut slot.buffers[1 - turn]).map_err(refused(&slot.output))?;
+            let (from, to) = (turn % slot.buffers.len(), (1 - turn) % slot.buffers.len());
+            binding.bind_input(slot.input.as_str(), &slot.buffers[from]).map_err(refused(&slot.input))?;
+            binding.bind_output(slot.output.as_str(), &mut slot.buffers[to]).map_err(refused(&slot.output))?;
         }
         Ok(())
     }
@@ -120,7 +123,11 @@ impl State {
 
 impl Slot {
     fn new(tensor: &StateTensor, allocator: &Allocator) -> Result<Self> {
-        let buffer = || {
+        let count = match tensor.role {
+            Role::Moment | Role::Average => 1,
+            Role::Parameter | Role::RunningStatistic => 2,
+        };
+        let buffer = |_| {
             DynTensor::new(allocator, TensorElementType::Float32, tensor.shape.as_slice())
                 .map_err(TrainError::session(format!("a buffer for `{}` of shape {:?}", tensor.name, tensor.shape)))
         };
@@ -130,13 +137,13 @@ impl Slot {
             input: tensor.input.clone(),
             output: tensor.output.clone(),
             shape: tensor.shape.clone(),
-            buffers: [buffer()?, buffer()?],
+            buffers: (0..count).map(buffer).collect::<Result<_>>()?,
         })
     }
 
     fn read(&self, turn: usize, device: Device) -> Result<StateValue<'_>> {
         let failed = || TrainError::session(format!("reading the state tensor `{}`", self.name));
-        let buffer = &self.buffers[turn];
+        let buffer = &self.buffers[turn % self.buffers.len()];
         let values = match device {
             Device::Cpu => Cow::Borrowed(buffer.try_extract_tensor::<f32>().map_err(failed())?.1),
             Device::Cuda { .. } => {
@@ -149,7 +156,8 @@ impl Slot {
 
     fn write(&mut self, turn: usize, device: Device, values: &[f32]) -> Result<()> {
         let failed = || TrainError::session(format!("writing the state tensor `{}`", self.name));
-        let buffer = &mut self.buffers[turn];
+        let at = turn % self.buffers.len();
+        let buffer = &mut self.buffers[at];
         match device {
             Device::Cpu => buffer.try_extract_tensor_mut::<f32>().map_err(failed())?.1.copy_from_slice(values),
             Device::Cuda { .. } => {
