@@ -13,7 +13,7 @@ pub(super) fn section(report: &RunReport) -> Option<String> {
     }
     let tables: String = runs.iter().map(|(_, run, evaluation)| table(report, run, evaluation)).collect();
     Some(format!(
-        r#"<p class="note">Rows are the truth, columns the prediction. Each cell gives the share of its row, which also sets its shade, and the number of pixels.</p><div class="pair">{tables}</div>"#
+        r#"<p class="note">Rows are the truth, columns the prediction. Each cell gives the share of its row, which also sets its shade, and the number of pixels.</p><div class="pair matrices">{tables}</div>"#
     ))
 }
 
