@@ -85,6 +85,8 @@ pub trait Sample: Copy + Default + PartialEq + PartialOrd + Send + Sync + std::f
     fn to_f64(self) -> f64;
     /// The nearest value of this type: integers are rounded half away from zero and clamped, NaN becomes 0, as GDAL does.
     fn from_f64(value: f64) -> Self;
+    /// Appends the value in little-endian bytes.
+    fn write_le(self, out: &mut Vec<u8>);
     /// The arrays of this type.
     fn wrap(array: Array3<Self>) -> Samples;
     /// The array, if it is of this type.
@@ -200,6 +202,9 @@ macro_rules! impl_sample {
             fn from_f64(value: f64) -> Self {
                 let from: fn(f64) -> $t = $from;
                 from(value)
+            }
+            fn write_le(self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
             }
             fn wrap(array: Array3<Self>) -> Samples {
                 Samples::$variant(array)
