@@ -239,8 +239,9 @@ def swath_water(args, seed):
     start = time.perf_counter()
     run([args.swath, "finetune", config])
     seconds = time.perf_counter() - start
-    run([args.swath, "evaluate", folder])
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    scores = args.out / f"swath-{seed}-scores.json"
+    run([args.swath, "evaluate", folder, "--part", "test", "--threads", args.threads, "--output", scores])
+    metrics = json.loads(scores.read_text(encoding="utf-8"))
     background, water = (entry["iou"] for entry in metrics["classes"])
     return dict(peer="swath", seed=seed, steps=args.steps, iou_background=background, iou_water=water,
                 miou=metrics["mean_iou"], pixels=metrics["pixels"], seconds=seconds, seconds_per_step=seconds / args.steps)
