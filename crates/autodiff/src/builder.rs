@@ -68,7 +68,12 @@ impl Builder {
     }
 
     /// A standard operator with attributes and one output.
-    pub(crate) fn op_with(&mut self, operator: &str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> Result<String> {
+    pub(crate) fn op_with(
+        &mut self,
+        operator: &str,
+        inputs: &[&str],
+        attributes: &[(&str, Attribute)],
+    ) -> Result<String> {
         let mut node = Node::new(operator, inputs, &[]);
         node.attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         Ok(self.emit(node, 1)?.remove(0))

@@ -88,7 +88,8 @@ fn with_standard_names(graph: Graph, options: &TrainingOptions) -> Result<Graph>
             return Err(Error::InputChannels { expected: *bands, found: options.input_shape[1] });
         }
     }
-    let output = graph.outputs().first().ok_or_else(|| Error::NotSegmentation { what: "graph has no output".into() })?;
+    let output =
+        graph.outputs().first().ok_or_else(|| Error::NotSegmentation { what: "graph has no output".into() })?;
     let wanted = BTreeMap::from([
         (input.name.clone(), TrainingGraph::INPUT.to_owned()),
         (output.name.clone(), TrainingGraph::LOGITS.to_owned()),
@@ -197,7 +198,12 @@ fn batch_norm(node: &Node, y: &str, relu: bool) -> Result<Node> {
     fused.name.clone_from(&node.name);
     fused.inputs.clone_from(&node.inputs);
     let statistic = |kind: &str| format!("{y}/{kind}");
-    fused.outputs =
-        vec![y.to_owned(), statistic("saved_mean"), statistic("saved_inv_std"), statistic("new_mean"), statistic("new_var")];
+    fused.outputs = vec![
+        y.to_owned(),
+        statistic("saved_mean"),
+        statistic("saved_inv_std"),
+        statistic("new_mean"),
+        statistic("new_var"),
+    ];
     Ok(fused)
 }

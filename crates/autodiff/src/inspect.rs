@@ -69,10 +69,12 @@ impl Model {
         Ok(Inspection {
             input: input.name.clone(),
             input_shape: input.dims.clone().unwrap_or_default(),
-            bands: bands.ok_or_else(|| unclear("number of input bands is neither declared nor told by its first layer"))?,
+            bands: bands
+                .ok_or_else(|| unclear("number of input bands is neither declared nor told by its first layer"))?,
             output: output.name.clone(),
             output_shape: output.dims.clone().unwrap_or_default(),
-            classes: classes.ok_or_else(|| unclear("number of classes is neither declared nor told by its last layer"))?,
+            classes: classes
+                .ok_or_else(|| unclear("number of classes is neither declared nor told by its last layer"))?,
             parameters,
             opset: self.header.opset,
             producer: [self.header.producer.0.as_str(), &self.header.producer.1].join(" ").trim().to_owned(),

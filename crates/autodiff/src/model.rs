@@ -77,7 +77,9 @@ impl Model {
         let proto = model_to_proto(self);
         let bytes = proto.encoded_len();
         if bytes > LARGEST_MESSAGE_BYTES {
-            return Err(Error::Malformed { what: format!("it would take {bytes} bytes, a protobuf holds 2 GiB at most") });
+            return Err(Error::Malformed {
+                what: format!("it would take {bytes} bytes, a protobuf holds 2 GiB at most"),
+            });
         }
         Ok(proto.encode_to_vec())
     }

@@ -19,11 +19,10 @@ pub fn write_back<'a>(model: &Model, tensors: impl IntoIterator<Item = (&'a str,
     let mut patch = Patch::default();
     for (name, values) in tensors {
         let refuse = |reason: String| Error::WriteBack { name: name.to_owned(), reason };
-        let old = graph
-            .initializers()
-            .get(name)
-            .filter(|_| known.iter().any(|p| p.name == name))
-            .ok_or_else(|| refuse("the model has no parameter of this name; use the model that was trained".into()))?;
+        let old =
+            graph.initializers().get(name).filter(|_| known.iter().any(|p| p.name == name)).ok_or_else(|| {
+                refuse("the model has no parameter of this name; use the model that was trained".into())
+            })?;
         let new = Tensor::new(old.dims().to_vec(), Data::F32(values.into())).ok_or_else(|| {
             refuse(format!("it has {} values, the model's has the shape {:?}", values.len(), old.dims()))
         })?;

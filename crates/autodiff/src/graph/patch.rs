@@ -42,8 +42,13 @@ impl Graph {
             }
         }
         rename(&mut self, &patch.rename);
-        let mut nodes: Vec<Node> =
-            self.nodes.into_iter().enumerate().filter(|(i, _)| !patch.remove.contains(i)).map(|(_, node)| node).collect();
+        let mut nodes: Vec<Node> = self
+            .nodes
+            .into_iter()
+            .enumerate()
+            .filter(|(i, _)| !patch.remove.contains(i))
+            .map(|(_, node)| node)
+            .collect();
         nodes.extend(patch.nodes);
         for input in nodes.iter_mut().flat_map(|node| &mut node.inputs) {
             *input = follow(&patch.redirect, input);

@@ -29,7 +29,8 @@ pub(super) fn select(query: &Query<'_>) -> Result<Vec<Fact>> {
 pub(super) fn cast(query: &Query<'_>) -> Result<Vec<Fact>> {
     let number = query.node.int("to", 0);
     let dtype = i32::try_from(number).ok().and_then(dtype_from_onnx);
-    let dtype = dtype.ok_or_else(|| query.node.error(format!("it casts to element type {number}, which is not supported")))?;
+    let dtype =
+        dtype.ok_or_else(|| query.node.error(format!("it casts to element type {number}, which is not supported")))?;
     Ok(vec![Fact::new(dtype, query.dims(0)?)])
 }
 

@@ -43,12 +43,18 @@ fn tensor(dtype: DataType, dims: &[usize], lane: Lane) -> Option<Tensor> {
         (DataType::F32, Lane::Float(v)) => Data::F32(v.into_iter().map(|x| x as f32).collect()),
         (DataType::F32, Lane::Int(v)) => Data::F32(v.into_iter().map(|x| x as f32).collect()),
         (DataType::F64, Lane::Float(v)) => Data::Bytes(dtype, v.into_iter().flat_map(f64::to_le_bytes).collect()),
-        (DataType::F64, Lane::Int(v)) => Data::Bytes(dtype, v.into_iter().flat_map(|x| (x as f64).to_le_bytes()).collect()),
+        (DataType::F64, Lane::Int(v)) => {
+            Data::Bytes(dtype, v.into_iter().flat_map(|x| (x as f64).to_le_bytes()).collect())
+        }
         (DataType::I64, Lane::Int(v)) => Data::I64(v.into()),
         // A float cast to an integer is cut towards zero, as everywhere.
         (DataType::I64, Lane::Float(v)) => Data::I64(v.into_iter().map(|x| x as i64).collect()),
-        (DataType::I32, Lane::Int(v)) => Data::Bytes(dtype, v.into_iter().flat_map(|x| (x as i32).to_le_bytes()).collect()),
-        (DataType::I32, Lane::Float(v)) => Data::Bytes(dtype, v.into_iter().flat_map(|x| (x as i32).to_le_bytes()).collect()),
+        (DataType::I32, Lane::Int(v)) => {
+            Data::Bytes(dtype, v.into_iter().flat_map(|x| (x as i32).to_le_bytes()).collect())
+        }
+        (DataType::I32, Lane::Float(v)) => {
+            Data::Bytes(dtype, v.into_iter().flat_map(|x| (x as i32).to_le_bytes()).collect())
+        }
         (DataType::Bool, Lane::Int(v)) => Data::Bool(v.into_iter().map(|x| x != 0).collect()),
         (DataType::Bool, Lane::Float(v)) => Data::Bool(v.into_iter().map(|x| x != 0.0).collect()),
         _ => return None,
@@ -167,7 +173,8 @@ fn gather_sources(query: &Query<'_>, x: &Tensor, indices: &Tensor) -> Option<Vec
     let mut list = Vec::new();
     for o in 0..outer {
         for &index in &indices {
-            let index = usize::try_from(if index < 0 { index + length as i64 } else { index }).ok().filter(|&i| i < length)?;
+            let index =
+                usize::try_from(if index < 0 { index + length as i64 } else { index }).ok().filter(|&i| i < length)?;
             list.extend((0..inner).map(|i| (o * length + index) * inner + i));
         }
     }
@@ -190,7 +197,10 @@ fn broadcast_sources(from: &[usize], out: &[usize]) -> Vec<usize> {
 fn concat(query: &Query<'_>, inputs: &[Option<&Tensor>], out: &Fact) -> Option<Lane> {
     let axis = query.axis(query.node.int("axis", 0), out.dims.len()).ok()?;
     let outer: usize = out.dims[..axis].iter().product();
-    let lanes = inputs.iter().map(|t| lane((*t)?).map(|l| (l, (*t).map_or(0, Tensor::len) / outer.max(1)))).collect::<Option<Vec<_>>>()?;
+    let lanes = inputs
+        .iter()
+        .map(|t| lane((*t)?).map(|l| (l, (*t).map_or(0, Tensor::len) / outer.max(1))))
+        .collect::<Option<Vec<_>>>()?;
     let all_int = lanes.iter().all(|(l, _)| matches!(l, Lane::Int(_)));
     if all_int {
         let rows = (0..outer).flat_map(|o| lanes.iter().map(move |l| (o, l)));

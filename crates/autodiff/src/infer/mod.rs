@@ -15,7 +15,9 @@ mod window;
 
 use std::collections::{BTreeSet, HashMap};
 
+pub(crate) use reduction::reduced_axes;
 pub(crate) use resize::resize_scales;
+pub(crate) use shaping::{Stride, axis_pads, permutation, slice_strides, split_lengths};
 pub(crate) use window::{Window, WindowKind};
 
 use crate::error::{Error, Result};
@@ -53,7 +55,9 @@ pub(crate) struct Facts(HashMap<String, Fact>);
 
 impl Facts {
     pub(crate) fn get(&self, name: &str) -> Result<&Fact> {
-        self.0.get(name).ok_or_else(|| Error::Internal { place: "infer".into(), what: format!("nothing is known of '{name}'") })
+        self.0
+            .get(name)
+            .ok_or_else(|| Error::Internal { place: "infer".into(), what: format!("nothing is known of '{name}'") })
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
@@ -88,7 +92,8 @@ pub(crate) struct Query<'a> {
 impl<'a> Query<'a> {
     /// What is known of the `index`-th input, which must be given.
     pub(crate) fn input(&self, index: usize) -> Result<&'a Fact> {
-        self.optional(index).ok_or_else(|| self.node.error(format!("its input {index} is missing; export the model again")))
+        self.optional(index)
+            .ok_or_else(|| self.node.error(format!("its input {index} is missing; export the model again")))
     }
 
     pub(crate) fn optional(&self, index: usize) -> Option<&'a Fact> {

@@ -48,5 +48,9 @@ pub(crate) fn resize_scales(query: &Query<'_>) -> Result<(Vec<usize>, Vec<f32>)>
 }
 
 fn check_count(query: &Query<'_>, found: usize, wanted: usize) -> Result<()> {
-    if found == wanted { Ok(()) } else { Err(query.fail(format!("{wanted} sizes or scales are needed, it has {found}"))) }
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(query.fail(format!("{wanted} sizes or scales are needed, it has {found}")))
+    }
 }

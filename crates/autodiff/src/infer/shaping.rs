@@ -97,7 +97,8 @@ pub(super) fn unsqueeze(query: &Query<'_>) -> Result<Vec<Fact>> {
     added.sort_unstable();
     added.dedup();
     let mut old = x.dims.iter().copied();
-    let dims: Vec<usize> = (0..rank).filter_map(|axis| if added.contains(&axis) { Some(1) } else { old.next() }).collect();
+    let dims: Vec<usize> =
+        (0..rank).filter_map(|axis| if added.contains(&axis) { Some(1) } else { old.next() }).collect();
     if dims.len() != rank {
         return Err(query.fail("an axis is given twice"));
     }
@@ -122,7 +123,8 @@ pub(super) fn transpose(query: &Query<'_>) -> Result<Vec<Fact>> {
 pub(super) fn expand(query: &Query<'_>) -> Result<Vec<Fact>> {
     let x = query.input(0)?;
     let wanted = as_dims(query, &query.known_ints(1)?)?;
-    let dims = broadcast_dims(&x.dims, &wanted).ok_or_else(|| query.fail(format!("it does not expand to {wanted:?}")))?;
+    let dims =
+        broadcast_dims(&x.dims, &wanted).ok_or_else(|| query.fail(format!("it does not expand to {wanted:?}")))?;
     Ok(vec![Fact::new(x.dtype, &dims)])
 }
 
@@ -228,7 +230,8 @@ pub(super) fn gather_nd(query: &Query<'_>) -> Result<Vec<Fact>> {
     let (x, indices) = (query.input(0)?, query.dims(1)?);
     let batch = query.node.int("batch_dims", 0);
     let depth = indices.last().copied().unwrap_or(0);
-    let from = usize::try_from(batch).ok().and_then(|b| b.checked_add(depth)).filter(|&f| depth > 0 && f <= x.dims.len());
+    let from =
+        usize::try_from(batch).ok().and_then(|b| b.checked_add(depth)).filter(|&f| depth > 0 && f <= x.dims.len());
     let from = from.ok_or_else(|| query.fail("the indices do not fit"))?;
     Ok(vec![Fact::new(x.dtype, &[&indices[..indices.len() - 1], &x.dims[from..]].concat())])
 }

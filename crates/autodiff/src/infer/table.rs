@@ -18,13 +18,17 @@ pub(super) fn rule(node: &Node) -> Option<ShapeRule> {
 
 fn standard(operator: &str) -> Option<ShapeRule> {
     Some(match operator {
-        "Relu" | "LeakyRelu" | "Clip" | "Sigmoid" | "Tanh" | "Erf" | "Gelu" | "HardSigmoid" | "HardSwish" | "Softmax"
-        | "LogSoftmax" | "Softplus" | "Elu" | "Selu" | "Celu" | "Mish" | "Softsign" | "Neg" | "Abs" | "Sqrt"
-        | "Reciprocal" | "Exp" | "Log" | "Floor" | "Ceil" | "Round" | "Sign" | "Sin" | "Cos" | "Not" | "Identity"
-        | "CumSum" | "ThresholdedRelu" => arithmetic::like_first,
+        "Relu" | "LeakyRelu" | "Clip" | "Sigmoid" | "Tanh" | "Erf" | "Gelu" | "HardSigmoid" | "HardSwish"
+        | "Softmax" | "LogSoftmax" | "Softplus" | "Elu" | "Selu" | "Celu" | "Mish" | "Softsign" | "Neg" | "Abs"
+        | "Sqrt" | "Reciprocal" | "Exp" | "Log" | "Floor" | "Ceil" | "Round" | "Sign" | "Sin" | "Cos" | "Not"
+        | "Identity" | "CumSum" | "ThresholdedRelu" => arithmetic::like_first,
         "LpNormalization" | "InstanceNormalization" | "GroupNormalization" => arithmetic::like_first,
-        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Min" | "Max" | "Sum" | "Mean" | "PRelu" => arithmetic::broadcast,
-        "And" | "Or" | "Xor" | "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => arithmetic::comparison,
+        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Min" | "Max" | "Sum" | "Mean" | "PRelu" => {
+            arithmetic::broadcast
+        }
+        "And" | "Or" | "Xor" | "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => {
+            arithmetic::comparison
+        }
         "IsNaN" | "IsInf" => arithmetic::truth_like_first,
         "Where" => arithmetic::select,
         "Cast" => arithmetic::cast,

@@ -87,7 +87,8 @@ impl Window {
             let (size, stride, extent) = (self.input[axis], self.strides[axis], self.extent(axis));
             if auto_pad.starts_with("SAME") {
                 let wanted = size.div_ceil(stride);
-                let total = (wanted.saturating_sub(1)).saturating_mul(stride).saturating_add(extent).saturating_sub(size);
+                let total =
+                    (wanted.saturating_sub(1)).saturating_mul(stride).saturating_add(extent).saturating_sub(size);
                 let smaller = total / 2;
                 let upper = auto_pad == "SAME_UPPER";
                 self.pads_begin[axis] = if upper { smaller } else { total - smaller };

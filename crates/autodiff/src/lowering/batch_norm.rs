@@ -11,7 +11,9 @@ pub(super) fn forward(node: &Node, builder: &mut Builder) -> Result<Vec<String>>
     let dims = builder.dims(node.required(0)?)?;
     let values = dims[0] * dims[2..].iter().product::<usize>();
     if values < 2 {
-        return Err(node.error("batch statistics need more than one value per channel: use larger batches or images, or frozen statistics"));
+        return Err(node.error(
+            "batch statistics need more than one value per channel: use larger batches or images, or frozen statistics",
+        ));
     }
     let (epsilon, momentum) = (node.float("epsilon", 1e-5), node.float("momentum", 0.9));
     let mut standard = Node::new("BatchNormalization", &[], &[])

@@ -2,7 +2,7 @@
 
 use crate::builder::Builder;
 use crate::error::Result;
-use crate::graph::{Attribute, DataType, Data, Node, Tensor};
+use crate::graph::{Attribute, Data, DataType, Node, Tensor};
 
 /// Smallest divisor: a batch without one counted pixel has loss and gradient 0, not NaN.
 const SMALLEST_WEIGHT: f64 = 1e-30;

@@ -51,10 +51,8 @@ pub(crate) fn lower(graph: Graph, lowering: Lowering, opset: i64, facts: Facts) 
         if node.domain != SWATH_DOMAIN {
             continue;
         }
-        let expand = expansion(&node.operator).ok_or_else(|| Error::UnknownOperator {
-            node: node.label().to_owned(),
-            operator: node.kind(),
-        })?;
+        let expand = expansion(&node.operator)
+            .ok_or_else(|| Error::UnknownOperator { node: node.label().to_owned(), operator: node.kind() })?;
         let replacements = expand(node, &mut builder)?;
         patch.remove.insert(index);
         for (old, new) in node.outputs.iter().zip(replacements).filter(|(old, _)| !old.is_empty()) {
@@ -85,7 +83,9 @@ fn same_shape(node: &Node, old: &str, new: &str, builder: &Builder) -> Result<()
 fn has_kernel(node: &Node, builder: &Builder) -> Result<bool> {
     let planar = |index| node.input(index).map_or(Ok(false), |name| builder.dims(name).map(|dims| dims.len() == 4));
     match (node.domain.as_str(), node.operator.as_str()) {
-        (SWATH_DOMAIN, "Conv" | "ConvGradInput" | "ConvGradWeight" | "BatchNorm" | "MaxPool" | "MaxPoolGrad") => planar(0),
+        (SWATH_DOMAIN, "Conv" | "ConvGradInput" | "ConvGradWeight" | "BatchNorm" | "MaxPool" | "MaxPoolGrad") => {
+            planar(0)
+        }
         (SWATH_DOMAIN, "BatchNormGrad") => planar(1),
         (SWATH_DOMAIN, "ResizeGrad") => planar(0),
         (SWATH_DOMAIN, _) => Ok(true),

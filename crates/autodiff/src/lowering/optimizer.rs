@@ -30,7 +30,8 @@ fn scaled_gradient(node: &Node, scale: usize, builder: &mut Builder) -> Result<S
 }
 
 fn adam(node: &Node, builder: &mut Builder, decoupled: bool) -> Result<Vec<String>> {
-    let (p, m, v, lr, step) = (node.required(0)?, node.required(2)?, node.required(3)?, node.required(4)?, node.required(5)?);
+    let (p, m, v, lr, step) =
+        (node.required(0)?, node.required(2)?, node.required(3)?, node.required(4)?, node.required(5)?);
     let (beta1, beta2, decay) = (meant(node, "beta1"), meant(node, "beta2"), meant(node, "weight_decay"));
     let mut gradient = scaled_gradient(node, 6, builder)?;
     let mut p = p.to_owned();
@@ -72,7 +73,8 @@ fn average(old: &str, new: &str, beta: f64, builder: &mut Builder) -> Result<Str
 fn bias_correction(step: &str, beta: f64, root: bool, builder: &mut Builder) -> Result<String> {
     builder.once(&format!("correction {step} {beta} {root}"), |b| {
         let double = |value: f64| {
-            Tensor::new(vec![], Data::Bytes(DataType::F64, value.to_le_bytes().into())).unwrap_or_else(|| Tensor::scalar(0.0))
+            Tensor::new(vec![], Data::Bytes(DataType::F64, value.to_le_bytes().into()))
+                .unwrap_or_else(|| Tensor::scalar(0.0))
         };
         let step = b.cast(step, DataType::F64)?;
         let beta = b.constant(double(beta))?;

@@ -22,11 +22,14 @@ pub(super) fn read_external(proto: &TensorProto, folder: Option<&Path>) -> Resul
     let path = inside(folder, location).map_err(&refuse)?;
     let number = |key: &str| match entries.get(key) {
         None => Ok(None),
-        Some(text) => text.parse::<u64>().map(Some).map_err(|_| refuse(format!("{key} '{text}' is not a number of bytes"))),
+        Some(text) => {
+            text.parse::<u64>().map(Some).map_err(|_| refuse(format!("{key} '{text}' is not a number of bytes")))
+        }
     };
     let offset = number("offset")?.unwrap_or(0);
     let size = path.metadata().map_err(|e| refuse(e.to_string()))?.len();
-    let available = size.checked_sub(offset).ok_or_else(|| refuse(format!("offset {offset} lies beyond its {size} bytes")))?;
+    let available =
+        size.checked_sub(offset).ok_or_else(|| refuse(format!("offset {offset} lies beyond its {size} bytes")))?;
     let length = number("length")?.unwrap_or(available);
     if length > available {
         return Err(refuse(format!("{length} bytes at offset {offset} are wanted, it has {size} in all")));

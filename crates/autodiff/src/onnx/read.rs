@@ -47,7 +47,8 @@ fn is_standard(domain: Option<&str>) -> bool {
 
 fn standard_opset(proto: &ModelProto) -> Result<i64> {
     let import = proto.opset_import.iter().find(|o| is_standard(o.domain.as_deref()));
-    let found = import.and_then(|o| o.version).ok_or_else(|| malformed("it names no version of the standard operators"))?;
+    let found =
+        import.and_then(|o| o.version).ok_or_else(|| malformed("it names no version of the standard operators"))?;
     if (OLDEST_OPSET..=NEWEST_OPSET).contains(&found) {
         Ok(found)
     } else {
@@ -65,7 +66,8 @@ fn graph_from_proto(proto: GraphProto, folder: Option<&Path>) -> Result<Graph> {
     }
     let mut initializers = BTreeMap::new();
     for tensor in proto.initializer {
-        let name = tensor.name.clone().filter(|n| !n.is_empty()).ok_or_else(|| malformed("an initializer has no name"))?;
+        let name =
+            tensor.name.clone().filter(|n| !n.is_empty()).ok_or_else(|| malformed("an initializer has no name"))?;
         if initializers.insert(name.clone(), read_tensor(&tensor, folder)?).is_some() {
             return Err(Error::DuplicateValue { value: name });
         }
@@ -93,8 +95,7 @@ fn graph_from_proto(proto: GraphProto, folder: Option<&Path>) -> Result<Graph> {
 }
 
 fn read_tensor(tensor: &TensorProto, folder: Option<&Path>) -> Result<Tensor> {
-    let external =
-        if tensor.data_location == Some(EXTERNAL) { Some(read_external(tensor, folder)?) } else { None };
+    let external = if tensor.data_location == Some(EXTERNAL) { Some(read_external(tensor, folder)?) } else { None };
     tensor_from_proto(tensor, external)
 }
 
@@ -123,11 +124,8 @@ fn node_from_proto(proto: NodeProto, folder: Option<&Path>) -> Result<Node> {
         .map(|a| attribute_from_proto(a, &name, &operator, folder))
         .collect::<Result<Vec<_>>>()?;
     let domain = proto.domain.filter(|d| d != "ai.onnx").unwrap_or_default();
-    let metadata = proto
-        .metadata_props
-        .into_iter()
-        .map(|e| (e.key.unwrap_or_default(), e.value.unwrap_or_default()))
-        .collect();
+    let metadata =
+        proto.metadata_props.into_iter().map(|e| (e.key.unwrap_or_default(), e.value.unwrap_or_default())).collect();
     Ok(Node { name, operator, domain, inputs: proto.input, outputs: proto.output, attributes, metadata })
 }
 

@@ -57,12 +57,8 @@ pub(super) fn tensor_from_proto(proto: &TensorProto, external: Option<Vec<u8>>) 
     };
     let count = proto.dims.iter().try_fold(1u128, |n, &d| u128::try_from(d).ok().and_then(|d| n.checked_mul(d)));
     let expected = count.map_or(u128::MAX, |n| n.saturating_mul(dtype.size_bytes() as u128));
-    let mismatch = || Error::TensorData {
-        tensor: name(),
-        dims: proto.dims.clone(),
-        expected,
-        found: bytes.len() as u128,
-    };
+    let mismatch =
+        || Error::TensorData { tensor: name(), dims: proto.dims.clone(), expected, found: bytes.len() as u128 };
     if expected != bytes.len() as u128 {
         return Err(mismatch());
     }

@@ -94,7 +94,8 @@ impl Optimizer {
                 ("nesterov", Attribute::Int(i64::from(nesterov))),
                 ("weight_decay", float(decay.unwrap_or(weight_decay))),
             ],
-            Self::Adam { beta1, beta2, epsilon, weight_decay } | Self::AdamW { beta1, beta2, epsilon, weight_decay } => vec![
+            Self::Adam { beta1, beta2, epsilon, weight_decay }
+            | Self::AdamW { beta1, beta2, epsilon, weight_decay } => vec![
                 ("beta1", float(beta1)),
                 ("beta2", float(beta2)),
                 ("epsilon", float(epsilon)),

@@ -3,8 +3,8 @@
 use super::Optimizer;
 use crate::builder::Builder;
 use crate::error::{Error, Result};
-use crate::infer::Fact;
 use crate::graph::DataType;
+use crate::infer::Fact;
 use crate::options::{ParameterGroup, TrainingOptions};
 use crate::parameters::Parameter;
 use crate::pattern::matches_parameter;
@@ -35,7 +35,8 @@ pub(crate) fn updates(
     let (mut parameters, mut moments, mut averages) = (Vec::new(), Vec::new(), Vec::new());
     for (parameter, gradient) in gradients {
         let group = options.groups.iter().find(|g| matches_parameter(&g.pattern, parameter));
-        let (updated, mut new_moments) = step(&options.optimizer, group, parameter, gradient, clip.as_deref(), builder)?;
+        let (updated, mut new_moments) =
+            step(&options.optimizer, group, parameter, gradient, clip.as_deref(), builder)?;
         if let Some(decay) = options.ema_decay {
             averages.push(average(decay, &parameter.name, &updated, builder)?);
         }
@@ -97,7 +98,8 @@ fn step(
 fn clip_factor(largest: f64, gradients: &[(Parameter, String)], builder: &mut Builder) -> Result<String> {
     let mut squares = Vec::new();
     for (_, gradient) in gradients {
-        let square = builder.op_with("ReduceSumSquare", &[gradient], &[("keepdims", crate::graph::Attribute::Int(0))])?;
+        let square =
+            builder.op_with("ReduceSumSquare", &[gradient], &[("keepdims", crate::graph::Attribute::Int(0))])?;
         squares.push(builder.reshape(&square, &[1])?);
     }
     let names: Vec<&str> = squares.iter().map(String::as_str).collect();

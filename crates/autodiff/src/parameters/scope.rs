@@ -52,13 +52,17 @@ mod tests {
     fn traced_names_become_state_dict_paths() {
         let path = from_node_name("/decoder/blocks.0/conv1/conv1.1/BatchNormalization");
         assert_eq!(path.as_deref(), Some("decoder.blocks.0.conv1.1"));
-        assert_eq!(from_node_name("/segmentation_head/segmentation_head.0/Conv").as_deref(), Some("segmentation_head.0"));
+        assert_eq!(
+            from_node_name("/segmentation_head/segmentation_head.0/Conv").as_deref(),
+            Some("segmentation_head.0")
+        );
         assert_eq!(from_node_name("Identity_35"), None);
     }
 
     #[test]
     fn scopes_of_the_newer_exporter_are_read() {
-        let list = "['', 'encoder', 'encoder.layer1', 'encoder.layer1.0', 'encoder.layer1.0.bn1', '_native_batch_norm_1']";
+        let list =
+            "['', 'encoder', 'encoder.layer1', 'encoder.layer1.0', 'encoder.layer1.0.bn1', '_native_batch_norm_1']";
         assert_eq!(from_scopes(list).as_deref(), Some("encoder.layer1.0.bn1"));
         assert_eq!(from_scopes("['', 'add']"), None);
     }

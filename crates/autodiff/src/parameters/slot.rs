@@ -22,12 +22,14 @@ pub(crate) fn slot(node: &Node, position: usize, name: &str, tensor: &Tensor) ->
         return None;
     }
     match (node.operator.as_str(), position) {
-        ("Conv" | "ConvTranspose" | "Gemm" | "InstanceNormalization" | "LayerNormalization" | "GroupNormalization", 1) => {
-            trained("weight")
-        }
-        ("Conv" | "ConvTranspose" | "Gemm" | "InstanceNormalization" | "LayerNormalization" | "GroupNormalization", 2) => {
-            trained("bias")
-        }
+        (
+            "Conv" | "ConvTranspose" | "Gemm" | "InstanceNormalization" | "LayerNormalization" | "GroupNormalization",
+            1,
+        ) => trained("weight"),
+        (
+            "Conv" | "ConvTranspose" | "Gemm" | "InstanceNormalization" | "LayerNormalization" | "GroupNormalization",
+            2,
+        ) => trained("bias"),
         ("BatchNormalization", 1) => trained("weight"),
         ("BatchNormalization", 2) => trained("bias"),
         ("BatchNormalization", 3) => statistic("running_mean"),

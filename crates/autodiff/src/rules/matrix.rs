@@ -65,24 +65,33 @@ pub(super) fn gemm(node: &Node, tape: &mut Tape) -> Result<()> {
     let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
     let (a, b) = (node.required(0)?, node.required(1)?);
     let (a_turned, b_turned) = (node.int("transA", 0) != 0, node.int("transB", 0) != 0);
-    let alpha = node.float("alpha", 1.0);
-    let mut product = |left: (&str, bool), right: (&str, bool)| {
-        let attributes = [
-            ("alpha", Attribute::Float(alpha)),
-            ("transA", Attribute::Int(i64::from(left.1))),
-            ("transB", Attribute::Int(i64::from(right.1))),
-        ];
-        tape.builder.op_with("Gemm", &[left.0, right.0], &attributes)
-    };
     // Of y = A B with A = a or aᵀ: dA = dy Bᵀ, dB = Aᵀ dy; a gradient wanted transposed is the transposed product.
-    let da = if a_turned { product((b, b_turned), (&dy, true))? } else { product((&dy, false), (b, !b_turned))? };
-    let db = if b_turned { product((&dy, true), (a, a_turned))? } else { product((a, !a_turned), (&dy, false))? };
-    tape.contribute(node, 0, &da)?;
-    tape.contribute(node, 1, &db)?;
+    if tape.wants(node, 0) {
+        let [left, right]: [(&str, bool); 2] =
+            if a_turned { [(b, b_turned), (&dy, true)] } else { [(&dy, false), (b, !b_turned)] };
+        let da = product(node, left, right, &mut tape.builder)?;
+        tape.contribute(node, 0, &da)?;
+    }
+    if tape.wants(node, 1) {
+        let [left, right]: [(&str, bool); 2] =
+            if b_turned { [(&dy, true), (a, a_turned)] } else { [(a, !a_turned), (&dy, false)] };
+        let db = product(node, left, right, &mut tape.builder)?;
+        tape.contribute(node, 1, &db)?;
+    }
     if tape.wants(node, 2) {
         let beta = f64::from(node.float("beta", 1.0));
         let dc = if beta == 1.0 { dy } else { tape.builder.scale(&dy, beta)? };
         tape.contribute_broadcast(node, 2, &dc)?;
     }
     Ok(())
+}
+
+/// alpha times the product of two matrices, each transposed where its flag says so.
+fn product(node: &Node, left: (&str, bool), right: (&str, bool), builder: &mut Builder) -> Result<String> {
+    let attributes = [
+        ("alpha", Attribute::Float(node.float("alpha", 1.0))),
+        ("transA", Attribute::Int(i64::from(left.1))),
+        ("transB", Attribute::Int(i64::from(right.1))),
+    ];
+    builder.op_with("Gemm", &[left.0, right.0], &attributes)
 }

@@ -6,15 +6,28 @@
 
 mod activation;
 mod arithmetic;
+mod average_pool;
+mod choice;
 mod conv;
+mod conv_transpose;
+mod layer_norm;
+mod layout;
 mod loss;
+mod matrix;
 mod movement;
 mod normalization;
+mod padding;
 mod pooling;
+mod power;
+mod rectifier;
+mod reduction;
 mod resize;
+mod selection;
+mod smooth;
+mod softmax;
 mod table;
 mod tape;
 
-pub use table::{SupportedOperator, supported_operators};
 pub(crate) use conv::{conv_window, window_attributes};
+pub use table::{SupportedOperator, supported_operators};
 pub(crate) use tape::differentiate;

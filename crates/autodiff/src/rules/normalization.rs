@@ -28,7 +28,8 @@ pub(super) fn batch_norm(node: &Node, tape: &mut Tape) -> Result<()> {
     let (x, scale) = (node.required(0)?, node.required(1)?);
     let attributes = [("relu", Attribute::Int(node.int("relu", 0))), ("frozen", Attribute::Int(0))];
     let [y, saved_mean, saved_inv_std] = [0, 1, 2].map(|i| node.output(i).unwrap_or_default());
-    let gradients = tape.builder.swath("BatchNormGrad", &[&dy, x, y, scale, saved_mean, saved_inv_std], 3, &attributes)?;
+    let gradients =
+        tape.builder.swath("BatchNormGrad", &[&dy, x, y, scale, saved_mean, saved_inv_std], 3, &attributes)?;
     for (index, gradient) in gradients.iter().enumerate() {
         tape.contribute(node, index, gradient)?;
     }

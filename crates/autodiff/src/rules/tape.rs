@@ -47,7 +47,10 @@ impl Tape {
         let Some(input) = node.input(index).filter(|name| self.needed.contains(*name)) else { return Ok(()) };
         let (found, expected) = (self.builder.dims(gradient)?, self.builder.dims(input)?);
         if found != expected {
-            let what = format!("the gradient of input {index} of '{}' has the shape {found:?}, not {expected:?}", node.label());
+            let what = format!(
+                "the gradient of input {index} of '{}' has the shape {found:?}, not {expected:?}",
+                node.label()
+            );
             return Err(Error::Internal { place: format!("rule for {}", node.kind()), what });
         }
         self.parts.entry(input.to_owned()).or_default().push(gradient.to_owned());
