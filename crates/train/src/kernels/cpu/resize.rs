@@ -141,10 +141,13 @@ pub fn resize_grad(threads: &dyn Parallel, isa: Isa, rows: &Axis, cols: &Axis, d
     // Tasks of some 64 KiB of the gradient at least, so that many small planes are not as many tasks.
     let planes = (16 * 1024 / out_plane.max(1)).max(1);
     over_chunks(threads, dx, planes * in_plane, |task, dx| {
-        for (index, dx) in dx.chunks_exact_mut(in_plane).enumerate() {
-            let plane = task * planes + index;
-            isa.dispatch(Plane { rows, cols, dy: &dy[plane * out_plane..(plane + 1) * out_plane], dx });
-        }
+        // Scratch is taken outside of vector code: a closure within it would compile without its instructions.
+        with_scratch(Use::Sums, cols.outputs, |sums| {
+            for (index, dx) in dx.chunks_exact_mut(in_plane).enumerate() {
+                let plane = task * planes + index;
+                isa.dispatch(Plane { rows, cols, dy: &dy[plane * out_plane..(plane + 1) * out_plane], dx, sums });
+            }
+        });
     });
 }
 
@@ -153,6 +156,8 @@ struct Plane<'a> {
     cols: &'a Axis,
     dy: &'a [f32],
     dx: &'a mut [f32],
+    /// Room for one row of dY's width.
+    sums: &'a mut [f32],
 }
 
 impl WithSimd for Plane<'_> {
@@ -161,24 +166,28 @@ impl WithSimd for Plane<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let width = self.cols.outputs;
-        with_scratch(Use::Sums, width, |sums| {
-            for (input, dx) in self.dx.chunks_exact_mut(self.cols.inputs()).enumerate() {
-                sums.fill(0.0);
-                for &(output, weight) in self.rows.readers(input) {
-                    let dy = &self.dy[output as usize * width..(output as usize + 1) * width];
-                    // Plain loops: compiled for this instruction set, they become vectors by themselves.
-                    sums.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += weight * dy);
-                }
-                if self.cols.doubled {
-                    dx.iter_mut().zip(sums.chunks_exact(2)).for_each(|(dx, pair)| *dx = pair[0] + pair[1]);
-                } else {
-                    for (col, dx) in dx.iter_mut().enumerate() {
-                        let readers = self.cols.readers(col).iter();
-                        *dx = readers.map(|&(output, weight)| weight * sums[output as usize]).sum();
-                    }
+        let sums = self.sums;
+        for (input, dx) in self.dx.chunks_exact_mut(self.cols.inputs()).enumerate() {
+            sums.fill(0.0);
+            for &(output, weight) in self.rows.readers(input) {
+                let dy = &self.dy[output as usize * width..(output as usize + 1) * width];
+                for (sum, dy) in sums.iter_mut().zip(dy) {
+                    *sum += weight * dy;
                 }
             }
-        });
+            if self.cols.doubled {
+                for (dx, pair) in dx.iter_mut().zip(sums.chunks_exact(2)) {
+                    *dx = pair[0] + pair[1];
+                }
+                continue;
+            }
+            for (col, dx) in dx.iter_mut().enumerate() {
+                *dx = 0.0;
+                for &(output, weight) in self.cols.readers(col) {
+                    *dx += weight * sums[output as usize];
+                }
+            }
+        }
     }
 }
 

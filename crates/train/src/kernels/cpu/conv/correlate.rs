@@ -28,6 +28,13 @@ pub(super) struct Places {
     pub(super) count: [usize; 2],
 }
 
+impl Places {
+    /// Whether they are all columns of consecutive rows of the output.
+    fn are_whole(&self, output: &Planes) -> bool {
+        self.strides == [1, 1] && self.count[1] == output.size[1]
+    }
+}
+
 /// One sum over a batch.
 pub(super) struct Correlation<'a> {
     pub(super) batch: usize,
@@ -64,39 +71,55 @@ impl Correlation<'_> {
         let split = if self.batch * bands >= MIN_TASKS { self.weights.rows } else { TASK_ROWS.min(self.weights.rows) };
         let splits = self.weights.rows.div_ceil(split);
         let layout = Layout::new(&self.taps, band, cols);
+        let together = (DEPTH / self.taps.len()).clamp(1, self.weights.channels);
+        let offsets: Vec<u32> = (0..together)
+            .flat_map(|channel| layout.offsets.iter().map(move |offset| (channel, offset)))
+            .map(|(channel, offset)| (channel * layout.pitch + offset) as u32)
+            .collect();
         with_scratch(Use::Weights, self.weights.packed_len(block), |packed| {
             self.weights.pack(threads, block, packed);
             let (packed, output) = (&*packed, Shared::new(output));
             threads.run(self.batch * bands * splits, &|task| {
                 let (image, rest) = (task / (bands * splits), task % (bands * splits));
                 let (y0, first) = (rest / splits * band, rest % splits * split);
-                isa.dispatch(Band {
-                    all: self,
-                    layout: &layout,
-                    packed,
-                    input,
-                    output: &output,
-                    image,
-                    y0,
-                    rows: band.min(rows - y0),
-                    channels: first..(first + split).min(self.weights.rows),
+                let channels = first..(first + split).min(self.weights.rows);
+                let rows = band.min(rows - y0);
+                let len = if self.places.are_whole(&self.output) { 0 } else { channels.len() * rows * cols };
+                // Scratch is taken outside of vector code: a closure within it would compile without its instructions.
+                with_scratch(Use::Window, layout.len(together), |window| {
+                    with_scratch(Use::Sums, len, |sums| {
+                        let (all, output, layout, offsets) = (self, &output, &layout, &offsets[..]);
+                        let operands = Operands { all, layout, offsets, packed, input, output };
+                        isa.dispatch(Band { operands, image, y0, rows, channels, window, sums });
+                    });
                 });
             });
         });
     }
 }
 
-/// One task: a band of one image, for some of the output channels.
-struct Band<'a> {
+/// What all tasks share.
+#[derive(Clone, Copy)]
+struct Operands<'a> {
     all: &'a Correlation<'a>,
     layout: &'a Layout,
+    /// Of each channel and tap in the window.
+    offsets: &'a [u32],
     packed: &'a [f32],
     input: &'a [f32],
     output: &'a Shared<'a, f32>,
+}
+
+/// One task: a band of one image, for some of the output channels.
+struct Band<'a> {
+    operands: Operands<'a>,
     image: usize,
     y0: usize,
     rows: usize,
     channels: std::ops::Range<usize>,
+    window: &'a mut [f32],
+    /// Room for the results if they do not go to consecutive places.
+    sums: &'a mut [f32],
 }
 
 impl WithSimd for Band<'_> {
@@ -104,88 +127,93 @@ impl WithSimd for Band<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let (all, cols) = (self.all, self.all.places.count[1]);
+        let Operands { all, output, .. } = self.operands;
+        let cols = all.places.count[1];
         let plane = all.output.size[0] * all.output.size[1];
         let first_plane = (self.image * all.output.channels + all.output.first + self.channels.start) * plane;
-        if all.places.strides == [1, 1] && all.places.count[1] == all.output.size[1] {
+        if all.places.are_whole(&all.output) {
             let at = first_plane + (all.places.start[0] + self.y0) * cols;
             // SAFETY: the band's rows are consecutive in each plane, and no other task has this band and these channels.
-            unsafe { self.sum::<S>(self.output.at(at), plane) };
+            unsafe { sum::<S>(self.operands, self.place(), self.window, output.at(at), plane) };
             return;
         }
-        let pixels = self.rows * cols;
-        with_scratch(Use::Sums, self.channels.len() * pixels, |sums| {
-            // SAFETY: `sums` holds a row of `pixels` for each channel.
-            unsafe { self.sum::<S>(sums.as_mut_ptr(), pixels) };
-            for (index, sums) in sums.chunks_exact(cols).enumerate() {
-                let (channel, row) = (index / self.rows, index % self.rows);
-                let y = all.places.start[0] + (self.y0 + row) * all.places.strides[0];
-                let at = first_plane + channel * plane + y * all.output.size[1] + all.places.start[1];
-                // SAFETY: this row of places belongs to this task alone; other columns of it are not touched.
-                let out = unsafe { self.output.at(at) };
-                for (x, sum) in sums.iter().enumerate() {
-                    // SAFETY: column `start + x · stride` lies within the row by the counts of `Places`.
-                    unsafe { *out.add(x * all.places.strides[1]) = *sum };
-                }
+        // SAFETY: `sums` holds a row of the band's pixels for each channel.
+        unsafe { sum::<S>(self.operands, self.place(), self.window, self.sums.as_mut_ptr(), self.rows * cols) };
+        for (index, sums) in self.sums.chunks_exact(cols).enumerate() {
+            let (channel, row) = (index / self.rows, index % self.rows);
+            let y = all.places.start[0] + (self.y0 + row) * all.places.strides[0];
+            let at = first_plane + channel * plane + y * all.output.size[1] + all.places.start[1];
+            // SAFETY: this row of places belongs to this task alone; other columns of it are not touched.
+            let out = unsafe { output.at(at) };
+            for (x, sum) in sums.iter().enumerate() {
+                // SAFETY: column `start + x · stride` lies within the row by the counts of `Places`.
+                unsafe { *out.add(x * all.places.strides[1]) = *sum };
             }
-        });
+        }
     }
 }
 
+/// Which band, of which channels.
+#[derive(Clone, Copy)]
+struct Place {
+    image: usize,
+    y0: usize,
+    rows: usize,
+    first: usize,
+    end: usize,
+}
+
 impl Band<'_> {
-    /// Sums all products of the band into rows `pitch` apart, one per channel.
-    ///
-    /// # Safety
-    /// `out` has room for `rows · cols` pixels in each row, and belongs to this task.
     #[inline(always)]
-    unsafe fn sum<S: Simd>(&self, out: *mut f32, pitch: usize) {
-        let (all, taps) = (self.all, self.layout.offsets.len());
-        let pixels = self.rows * all.places.count[1];
-        let in_plane = all.input.size[0] * all.input.size[1];
-        let channels = (DEPTH / taps).clamp(1, all.weights.channels);
-        let mut offsets = [0u32; DEPTH];
-        let mut many = Vec::new();
-        let offsets = if channels * taps <= DEPTH {
-            &mut offsets[..channels * taps]
-        } else {
-            many.resize(channels * taps, 0);
-            &mut many[..]
-        };
-        for (index, offset) in offsets.iter_mut().enumerate() {
-            *offset = (index / taps * self.layout.pitch + self.layout.offsets[index % taps]) as u32;
+    fn place(&self) -> Place {
+        Place { image: self.image, y0: self.y0, rows: self.rows, first: self.channels.start, end: self.channels.end }
+    }
+}
+
+/// Sums all products of a band into rows `pitch` apart, one per channel.
+///
+/// # Safety
+/// `out` has room for `rows · cols` pixels in each row, and belongs to the caller; the processor has `S`.
+#[inline(always)]
+unsafe fn sum<S: Simd>(operands: Operands, place: Place, window: &mut [f32], out: *mut f32, pitch: usize) {
+    let Operands { all, layout, offsets, packed, input, .. } = operands;
+    let taps = layout.offsets.len();
+    let pixels = place.rows * all.places.count[1];
+    let in_plane = all.input.size[0] * all.input.size[1];
+    let step = VECTORS * S::LANES;
+    let mut from = 0;
+    while from < all.weights.channels {
+        let now = (offsets.len() / taps).min(all.weights.channels - from);
+        for (c, channel) in window.chunks_exact_mut(layout.pitch).enumerate().take(now) {
+            let plane = (place.image * all.input.channels + all.input.first + from + c) * in_plane;
+            layout.fill(&input[plane..plane + in_plane], all.input.size, place.y0, channel);
         }
-        with_scratch(Use::Window, self.layout.len(channels), |window| {
-            for from in (0..all.weights.channels).step_by(channels) {
-                let now = channels.min(all.weights.channels - from);
-                for c in 0..now {
-                    let plane = (self.image * all.input.channels + all.input.first + from + c) * in_plane;
-                    let channel = &mut window[c * self.layout.pitch..(c + 1) * self.layout.pitch];
-                    self.layout.fill(&self.input[plane..plane + in_plane], all.input.size, self.y0, channel);
-                }
-                let step = VECTORS * S::LANES;
-                for pixel in (0..pixels).step_by(step) {
-                    for row in self.channels.clone().step_by(S::ROWS) {
-                        let bias = all.bias.map(|bias| bias[row..].as_ptr());
-                        // SAFETY: packed weights hold a block of `depth · ROWS` per `ROWS` rows, of which this reads
-                        // `now · taps` products from channel `from`; every offset plus `pixel` is within the window
-                        // and its slack; the output is the caller's promise.
-                        unsafe {
-                            let tile = Tile {
-                                weights: self.packed.as_ptr().add((row * all.weights.channels + from * S::ROWS) * taps),
-                                window: window.as_ptr().add(pixel),
-                                offsets: offsets.as_ptr(),
-                                depth: now * taps,
-                                out: out.add((row - self.channels.start) * pitch + pixel),
-                                out_pitch: pitch,
-                                rows: S::ROWS.min(self.channels.end - row),
-                                pixels: step.min(pixels - pixel),
-                                start: if from == 0 { Start::Bias(bias) } else { Start::Output },
-                            };
-                            tile.compute::<S>();
-                        }
-                    }
+        let start = |row: usize| match all.bias {
+            _ if from > 0 => Start::Output,
+            Some(bias) => Start::Bias(bias[row..].as_ptr()),
+            None => Start::Zero,
+        };
+        for pixel in (0..pixels).step_by(step) {
+            for row in (place.first..place.end).step_by(S::ROWS) {
+                // SAFETY: packed weights hold a block of `depth · ROWS` per `ROWS` rows, of which this reads
+                // `now · taps` products from channel `from`; every offset plus `pixel` is within the window and its
+                // slack; the output is the caller's promise.
+                unsafe {
+                    let tile = Tile {
+                        weights: packed.as_ptr().add((row * all.weights.channels + from * S::ROWS) * taps),
+                        window: window.as_ptr().add(pixel),
+                        offsets: offsets.as_ptr(),
+                        depth: now * taps,
+                        out: out.add((row - place.first) * pitch + pixel),
+                        out_pitch: pitch,
+                        rows: S::ROWS.min(place.end - row),
+                        pixels: step.min(pixels - pixel),
+                        start: start(row),
+                    };
+                    tile.compute::<S>();
                 }
             }
-        });
+        }
+        from += now;
     }
 }

@@ -90,21 +90,20 @@ impl Pass<'_> {
         let layout = Layout::new(self.taps, band, cols);
         let plane = self.out_size[0] * self.out_size[1];
         let planes = (TASK_PIXELS / (rows * cols)).max(1);
+        let direct = self.strides == [1, 1] && self.start == [0, 0];
         over_chunks(threads, output, planes * plane, |task, output| {
-            for (index, output) in output.chunks_exact_mut(plane).enumerate() {
-                let of = task * planes + index;
-                let in_plane = self.in_size[0] * self.in_size[1];
-                let input = &input[of * in_plane..(of + 1) * in_plane];
-                isa.dispatch(Plane {
-                    pass: self,
-                    layout: &layout,
-                    channel: of % self.channels,
-                    count: [rows, cols],
-                    band,
-                    input,
-                    output,
+            // Scratch is taken outside of vector code: a closure within it would compile without its instructions.
+            with_scratch(Use::Window, layout.len(1), |window| {
+                with_scratch(Use::Sums, if direct { 0 } else { band * cols }, |sums| {
+                    for (index, output) in output.chunks_exact_mut(plane).enumerate() {
+                        let of = task * planes + index;
+                        let in_plane = self.in_size[0] * self.in_size[1];
+                        let input = &input[of * in_plane..(of + 1) * in_plane];
+                        let (pass, layout, channel, count) = (self, &layout, of % self.channels, [rows, cols]);
+                        isa.dispatch(Plane { pass, layout, channel, count, band, input, output, window, sums });
+                    }
                 });
-            }
+            });
         });
     }
 }
@@ -118,6 +117,9 @@ struct Plane<'a> {
     band: usize,
     input: &'a [f32],
     output: &'a mut [f32],
+    window: &'a mut [f32],
+    /// Room for a band if it does not go to consecutive places.
+    sums: &'a mut [f32],
 }
 
 impl WithSimd for Plane<'_> {
@@ -128,27 +130,22 @@ impl WithSimd for Plane<'_> {
         let (pass, [rows, cols]) = (self.pass, self.count);
         let weights = &pass.weights[self.channel * pass.per_channel..(self.channel + 1) * pass.per_channel];
         let bias = pass.bias.map_or(0.0, |bias| bias[self.channel]);
-        let direct = pass.strides == [1, 1] && pass.start == [0, 0];
-        with_scratch(Use::Window, self.layout.len(1), |window| {
-            with_scratch(Use::Sums, self.band * cols, |sums| {
-                for y0 in (0..rows).step_by(self.band) {
-                    let now = self.band.min(rows - y0);
-                    self.layout.fill(self.input, pass.in_size, y0, &mut window[..self.layout.pitch]);
-                    let out =
-                        if direct { &mut self.output[y0 * cols..(y0 + now) * cols] } else { &mut sums[..now * cols] };
-                    // SAFETY: the window covers the band's pixels at every offset, slack included.
-                    unsafe { correlate::<S>(window, &self.layout.offsets, weights, pass.kernel, bias, out) };
-                    if !direct {
-                        for (row, sums) in sums[..now * cols].chunks_exact(cols).enumerate() {
-                            let y = pass.start[0] + (y0 + row) * pass.strides[0];
-                            let out =
-                                &mut self.output[y * pass.out_size[1] + pass.start[1]..(y + 1) * pass.out_size[1]];
-                            out.iter_mut().step_by(pass.strides[1]).zip(sums).for_each(|(out, sum)| *out = *sum);
-                        }
-                    }
+        for y0 in (0..rows).step_by(self.band) {
+            let now = self.band.min(rows - y0);
+            self.layout.fill(self.input, pass.in_size, y0, &mut self.window[..self.layout.pitch]);
+            let direct = self.sums.is_empty();
+            let out =
+                if direct { &mut self.output[y0 * cols..(y0 + now) * cols] } else { &mut self.sums[..now * cols] };
+            // SAFETY: the window covers the band's pixels at every offset, slack included.
+            unsafe { correlate::<S>(self.window, &self.layout.offsets, weights, pass.kernel, bias, out) };
+            if !direct {
+                for (row, sums) in self.sums[..now * cols].chunks_exact(cols).enumerate() {
+                    let y = pass.start[0] + (y0 + row) * pass.strides[0];
+                    let out = &mut self.output[y * pass.out_size[1] + pass.start[1]..(y + 1) * pass.out_size[1]];
+                    out.iter_mut().step_by(pass.strides[1]).zip(sums).for_each(|(out, sum)| *out = *sum);
                 }
-            });
-        });
+            }
+        }
     }
 }
 
@@ -199,11 +196,15 @@ pub(super) fn grad_weight(threads: &dyn Parallel, isa: Isa, shape: &ConvShape, d
     let taps = shape.taps();
     let all = Shared::new(dw);
     threads.run(shape.in_channels.div_ceil(channels), &|task| {
-        for channel in task * channels..((task + 1) * channels).min(shape.in_channels) {
-            // SAFETY: a channel's weights belong to the one task that has the channel.
-            let dw = unsafe { all.part(channel * taps, taps) };
-            isa.dispatch(Channel { shape, layout: &layout, channel, band, dy, x, dw });
-        }
+        with_scratch(Use::Sums, taps.div_ceil(TAPS) * TAPS * isa.lanes(), |sums| {
+            with_scratch(Use::Window, layout.len(1), |window| {
+                for channel in task * channels..((task + 1) * channels).min(shape.in_channels) {
+                    // SAFETY: a channel's weights belong to the one task that has the channel.
+                    let dw = unsafe { all.part(channel * taps, taps) };
+                    isa.dispatch(Channel { shape, layout: &layout, channel, band, dy, x, dw, sums, window });
+                }
+            });
+        });
     });
 }
 
@@ -216,6 +217,8 @@ struct Channel<'a> {
     dy: &'a [f32],
     x: &'a [f32],
     dw: &'a mut [f32],
+    sums: &'a mut [f32],
+    window: &'a mut [f32],
 }
 
 /// Taps summed at a time.
@@ -227,30 +230,25 @@ impl WithSimd for Channel<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let (shape, offsets) = (self.shape, &self.layout.offsets);
-        let groups = offsets.len().div_ceil(TAPS);
-        with_scratch(Use::Sums, groups * TAPS * S::LANES, |sums| {
-            sums.fill(0.0);
-            with_scratch(Use::Window, self.layout.len(1), |window| {
-                for image in 0..shape.batch {
-                    let plane = image * shape.in_channels + self.channel;
-                    let x = &self.x[plane * shape.in_plane()..(plane + 1) * shape.in_plane()];
-                    let dy = &self.dy[plane * shape.out_plane()..(plane + 1) * shape.out_plane()];
-                    for (index, dy) in dy.chunks(self.band * shape.out_size[1]).enumerate() {
-                        self.layout.fill(x, shape.in_size, index * self.band, &mut window[..self.layout.pitch]);
-                        for (group, sums) in sums.chunks_exact_mut(TAPS * S::LANES).enumerate() {
-                            let x = std::array::from_fn(|tap| {
-                                window[offsets[(group * TAPS + tap).min(offsets.len() - 1)]..].as_ptr()
-                            });
-                            // SAFETY: the band's pixels are readable in dY and, at every offset, in the window.
-                            unsafe { product::<S, 1, TAPS>([dy.as_ptr()], x, dy.len(), 1, [0, 0], sums) };
-                        }
-                    }
+        self.sums.fill(0.0);
+        for image in 0..shape.batch {
+            let plane = image * shape.in_channels + self.channel;
+            let x = &self.x[plane * shape.in_plane()..(plane + 1) * shape.in_plane()];
+            let dy = &self.dy[plane * shape.out_plane()..(plane + 1) * shape.out_plane()];
+            for (index, dy) in dy.chunks(self.band * shape.out_size[1]).enumerate() {
+                self.layout.fill(x, shape.in_size, index * self.band, &mut self.window[..self.layout.pitch]);
+                for (group, sums) in self.sums.chunks_exact_mut(TAPS * S::LANES).enumerate() {
+                    let x = std::array::from_fn(|tap| {
+                        self.window[offsets[(group * TAPS + tap).min(offsets.len() - 1)]..].as_ptr()
+                    });
+                    // SAFETY: the band's pixels are readable in dY and, at every offset, in the window.
+                    unsafe { product::<S, 1, TAPS>([dy.as_ptr()], x, dy.len(), 1, [0, 0], sums) };
                 }
-            });
-            for (tap, dw) in self.dw.iter_mut().enumerate() {
-                // SAFETY: `sums` holds a vector for every tap.
-                *dw = unsafe { S::sum(S::load(sums[tap * S::LANES..].as_ptr())) };
             }
-        });
+        }
+        for (tap, dw) in self.dw.iter_mut().enumerate() {
+            // SAFETY: `sums` holds a vector for every tap.
+            *dw = unsafe { S::sum(S::load(self.sums[tap * S::LANES..].as_ptr())) };
+        }
     }
 }

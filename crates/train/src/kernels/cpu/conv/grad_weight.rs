@@ -47,7 +47,7 @@ pub fn conv_grad_weight(threads: &dyn Parallel, isa: Isa, shape: &ConvShape, dy:
     threads.run(shape.groups * channel_blocks * row_blocks, &|task| {
         let (group, rest) = (task / (channel_blocks * row_blocks), task % (channel_blocks * row_blocks));
         let (channel, row) = (rest / row_blocks * channels, rest % row_blocks * rows);
-        isa.dispatch(Block {
+        let block = Block {
             shape,
             layout: &layout,
             dy,
@@ -57,6 +57,12 @@ pub fn conv_grad_weight(threads: &dyn Parallel, isa: Isa, shape: &ConvShape, dy:
             band,
             channels: channel..(channel + channels).min(group_in),
             rows: row..(row + rows).min(group_out),
+        };
+        // Scratch is taken outside of vector code: a closure within it would compile without its instructions.
+        with_scratch(Use::Sums, block.sums_len(isa), |sums| {
+            with_scratch(Use::Window, layout.len(block.together() * block.channels.len()), |window| {
+                isa.dispatch(Task { block: &block, sums, window });
+            });
         });
     });
 }
@@ -74,57 +80,76 @@ struct Block<'a> {
     rows: std::ops::Range<usize>,
 }
 
-impl WithSimd for Block<'_> {
+/// A block with the memory to sum it in.
+struct Task<'a> {
+    block: &'a Block<'a>,
+    sums: &'a mut [f32],
+    window: &'a mut [f32],
+}
+
+/// Rows and pairs of a tile for an instruction set whose product has `rows` rows: its sums fill the registers.
+const fn tile_size(rows: usize) -> [usize; 2] {
+    if rows == 8 { [4, 6] } else { [2, 4] }
+}
+
+impl WithSimd for Task<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the instruction set is the caller's promise.
+        // SAFETY: the instruction set is the caller's promise; the sizes are those of `tile_size`.
         unsafe {
             match S::ROWS {
-                8 => self.tiles::<S, 4, 6>(),
-                _ => self.tiles::<S, 2, 4>(),
+                8 => self.block.tiles::<S, 4, 6>(self.sums, self.window),
+                _ => self.block.tiles::<S, 2, 4>(self.sums, self.window),
             }
         }
     }
 }
 
 impl Block<'_> {
+    /// Images whose window is filled at once: several where planes are small, so that a tile's sums are loaded and
+    /// stored less often.
+    #[inline(always)]
+    fn together(&self) -> usize {
+        let whole = self.band == self.shape.out_size[0];
+        if whole { (BAND_PIXELS / self.shape.out_plane()).clamp(1, self.shape.batch) } else { 1 }
+    }
+
+    /// Elements of the block's sums: a vector for each row and pair, in whole tiles.
+    fn sums_len(&self, isa: Isa) -> usize {
+        let [a, b] = tile_size(isa.rows());
+        let pairs = self.channels.len() * self.shape.taps();
+        self.rows.len().div_ceil(a) * pairs.div_ceil(b) * a * b * isa.lanes()
+    }
+
     /// Sums all tiles of `A` rows times `B` pairs over all bands, then writes the block.
     ///
     /// # Safety
     /// The processor has `S`.
     #[inline(always)]
-    unsafe fn tiles<S: Simd, const A: usize, const B: usize>(&self) {
+    unsafe fn tiles<S: Simd, const A: usize, const B: usize>(&self, sums: &mut [f32], window: &mut [f32]) {
         let shape = self.shape;
         let pairs = self.channels.len() * shape.taps();
-        let (tile_rows, tile_pairs) = (self.rows.len().div_ceil(A), pairs.div_ceil(B));
-        let tile = A * B * S::LANES;
-        let pixels = |y0: usize| self.band.min(shape.out_size[0] - y0) * shape.out_size[1];
-        // Small planes: several images at once, so that a tile's sums are loaded and stored less often.
-        let together = if self.band == shape.out_size[0] { (BAND_PIXELS / pixels(0)).clamp(1, shape.batch) } else { 1 };
+        let tile_pairs = pairs.div_ceil(B);
+        let together = self.together();
         let image_pitch = self.channels.len() * self.layout.pitch;
-        with_scratch(Use::Sums, tile_rows * tile_pairs * tile, |sums| {
-            sums.fill(0.0);
-            with_scratch(Use::Window, self.layout.len(together * self.channels.len()), |window| {
-                for image in (0..shape.batch).step_by(together) {
-                    let images = together.min(shape.batch - image);
-                    for y0 in (0..shape.out_size[0]).step_by(self.band) {
-                        self.fill(window, image..image + images, y0);
-                        for (index, sums) in sums.chunks_exact_mut(tile).enumerate() {
-                            let (row, pair) = (index / tile_pairs * A, index % tile_pairs * B);
-                            // SAFETY: `operands` clamps rows and pairs to those of the block.
-                            unsafe {
-                                let (dy, x) = self.operands::<A, B>(window, image, y0, row, pair);
-                                product::<S, A, B>(dy, x, pixels(y0), images, self.pitches(image_pitch), sums);
-                            }
-                        }
-                    }
+        sums.fill(0.0);
+        for image in (0..shape.batch).step_by(together) {
+            let images = together.min(shape.batch - image);
+            for y0 in (0..shape.out_size[0]).step_by(self.band) {
+                let pixels = self.band.min(shape.out_size[0] - y0) * shape.out_size[1];
+                self.fill(window, image..image + images, y0);
+                for (index, sums) in sums.chunks_exact_mut(A * B * S::LANES).enumerate() {
+                    let (row, pair) = (index / tile_pairs * A, index % tile_pairs * B);
+                    let (dy, x) = self.operands::<A, B>(window, image, y0, row, pair);
+                    // SAFETY: `operands` clamps rows and pairs to those of the block.
+                    unsafe { product::<S, A, B>(dy, x, pixels, images, self.pitches(image_pitch), sums) };
                 }
-            });
-            // SAFETY: the instruction set is the caller's promise.
-            unsafe { self.write::<S, A, B>(sums, pairs) };
-        });
+            }
+        }
+        // SAFETY: the instruction set is the caller's promise.
+        unsafe { self.write::<S, A, B>(sums, pairs) };
     }
 
     /// Elements between images in dY and in the window.

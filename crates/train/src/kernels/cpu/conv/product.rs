@@ -11,8 +11,10 @@ pub(super) const VECTORS: usize = 3;
 pub(super) enum Start {
     /// The values already at the output.
     Output,
-    /// One value per row, or zero where there are none.
-    Bias(Option<*const f32>),
+    /// One value per row.
+    Bias(*const f32),
+    /// Nothing.
+    Zero,
 }
 
 /// One tile's operands.
@@ -79,12 +81,12 @@ unsafe fn tile<S: Simd, const ROWS: usize, const N: usize>(t: Tile) {
                     }
                 }
             }
-            Start::Bias(Some(bias)) => {
+            Start::Bias(bias) => {
                 for (row, sums) in sums.iter_mut().enumerate().take(t.rows) {
                     *sums = [S::splat(*bias.add(row)); N];
                 }
             }
-            Start::Bias(None) => {}
+            Start::Zero => {}
         }
         let (mut weights, mut offsets) = (t.weights, t.offsets);
         for _ in 0..t.depth {

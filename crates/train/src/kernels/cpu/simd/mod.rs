@@ -117,15 +117,13 @@ impl Isa {
     /// Rows of the register tile of a matrix product ([`Simd::ROWS`]).
     #[must_use]
     pub fn rows(self) -> usize {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => <x86::Avx512 as Simd>::ROWS,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => <x86::Avx2 as Simd>::ROWS,
-            #[cfg(target_arch = "aarch64")]
-            Self::Neon => <neon::Neon as Simd>::ROWS,
-            Self::Portable => Portable::ROWS,
-        }
+        self.dispatch(Sizes)[0]
+    }
+
+    /// Elements per vector ([`Simd::LANES`]).
+    #[must_use]
+    pub fn lanes(self) -> usize {
+        self.dispatch(Sizes)[1]
     }
 
     /// Runs `work` compiled for this instruction set.
@@ -143,6 +141,17 @@ impl Isa {
             // SAFETY: the portable set needs nothing of the processor.
             Self::Portable => unsafe { work.run::<Portable>() },
         }
+    }
+}
+
+/// Rows and lanes.
+struct Sizes;
+
+impl WithSimd for Sizes {
+    type Output = [usize; 2];
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) -> [usize; 2] {
+        [S::ROWS, S::LANES]
     }
 }
 
