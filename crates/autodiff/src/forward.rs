@@ -101,6 +101,7 @@ fn with_standard_names(graph: Graph, options: &TrainingOptions) -> Result<Graph>
         TrainingGraph::LOGITS,
         TrainingGraph::LEARNING_RATE,
         TrainingGraph::STEP,
+        TrainingGraph::MOMENTUM,
     ];
     let mut rename: BTreeMap<String, String> = BTreeMap::new();
     for name in reserved.iter().filter(|name| !wanted.contains_key(**name)) {

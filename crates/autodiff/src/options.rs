@@ -41,6 +41,9 @@ pub struct TrainingOptions {
     pub input_shape: [usize; 4],
     /// Statistics used by BatchNormalization.
     pub batchnorm: BatchNormMode,
+    /// Whether every step is given the first decay (`beta1`, or the momentum of gradient descent) as an input, in place of the
+    /// optimiser's own: one-cycle schedules move it.
+    pub momentum_input: bool,
     /// Globs over parameter names; a parameter that any of them matches is not trained.
     pub freeze: Vec<String>,
     /// Losses and their weights; the graph's loss is their weighted sum.
@@ -68,6 +71,7 @@ impl TrainingOptions {
         Self {
             input_shape,
             batchnorm: BatchNormMode::Train,
+            momentum_input: false,
             freeze: Vec::new(),
             losses: vec![(1.0, Loss::cross_entropy())],
             ignore_index: None,

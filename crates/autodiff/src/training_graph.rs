@@ -48,7 +48,7 @@ pub struct StateTensor {
 /// One optimiser step as an ONNX graph.
 ///
 /// Inputs: [`TrainingGraph::INPUT`], [`TrainingGraph::TARGET`], [`TrainingGraph::LEARNING_RATE`],
-/// [`TrainingGraph::STEP`] and every state tensor's `input`.
+/// [`TrainingGraph::STEP`], [`TrainingGraph::MOMENTUM`] where asked for, and every state tensor's `input`.
 /// Outputs: [`TrainingGraph::LOSS`], [`TrainingGraph::LOGITS`] and every state tensor's `output`.
 #[derive(Debug, Clone)]
 pub struct TrainingGraph {
@@ -67,6 +67,8 @@ impl TrainingGraph {
     pub const LEARNING_RATE: &'static str = "learning_rate";
     /// Number of the step, counted from 1: float32 scalar.
     pub const STEP: &'static str = "step";
+    /// First decay of the optimiser in this step: float32 scalar; an input only where the options ask for it.
+    pub const MOMENTUM: &'static str = "momentum";
     /// Loss: float32 scalar.
     pub const LOSS: &'static str = "loss";
     /// The network's output: float32 `[N, classes, H, W]`.
@@ -105,6 +107,9 @@ pub fn training_graph(model: &Model, options: &TrainingOptions) -> Result<Traini
         ValueInfo::fixed(TrainingGraph::LEARNING_RATE, DataType::F32, &[]),
         ValueInfo::fixed(TrainingGraph::STEP, DataType::F32, &[]),
     ];
+    if options.momentum_input {
+        inputs.push(ValueInfo::fixed(TrainingGraph::MOMENTUM, DataType::F32, &[]));
+    }
     for input in &inputs {
         builder.facts.insert(&input.name, Fact::new(DataType::F32, &[]))?;
     }

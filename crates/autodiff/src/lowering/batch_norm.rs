@@ -20,7 +20,10 @@ pub(super) fn forward(node: &Node, builder: &mut Builder) -> Result<Vec<String>>
         .with("epsilon", Attribute::Float(epsilon))
         .with("momentum", Attribute::Float(0.0))
         .with("training_mode", Attribute::Int(1));
-    standard.inputs = node.inputs.clone();
+    // Runtimes may write the outcome over the mean and variance that they were given, which the moving averages below still
+    // read: the operator gets copies. With momentum 0 their values do not matter.
+    let copies = [builder.scale(node.required(3)?, 0.0)?, builder.scale(node.required(4)?, 0.0)?];
+    standard.inputs = node.inputs.iter().take(3).cloned().chain(copies).collect();
     let outputs = builder.emit(standard, 3)?;
     let (mean, var) = (&outputs[1], &outputs[2]);
     let y = if node.int("relu", 0) == 0 { outputs[0].clone() } else { builder.op("Relu", &[&outputs[0]])? };

@@ -57,12 +57,21 @@ fn check_groups(groups: &[ParameterGroup], gradients: &[(Parameter, String)]) ->
     }
 }
 
+/// Scalars that every parameter's step shares.
+#[derive(Clone, Copy)]
+struct Scalars<'a> {
+    /// Factor on all gradients.
+    clip: Option<&'a str>,
+    /// Whether the first decay is an input of the graph.
+    momentum: bool,
+}
+
 fn step(
     optimizer: &Optimizer,
     group: Option<&ParameterGroup>,
     parameter: &Parameter,
     gradient: &str,
-    clip: Option<&str>,
+    scalars: Scalars<'_>,
     builder: &mut Builder,
 ) -> Result<(String, Vec<Update>)> {
     let multiplier = group.map_or(1.0, |g| g.lr_multiplier);
@@ -85,7 +94,13 @@ fn step(
     }
     inputs.push(rate);
     inputs.push(TrainingGraph::STEP.to_owned());
-    inputs.extend(clip.map(str::to_owned));
+    inputs.extend(scalars.clip.map(str::to_owned));
+    if scalars.momentum && !states.is_empty() {
+        if scalars.clip.is_none() {
+            inputs.push(String::new());
+        }
+        inputs.push(TrainingGraph::MOMENTUM.to_owned());
+    }
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
     let attributes = optimizer.attributes(group.and_then(|g| g.weight_decay));
     let mut outputs = builder.swath(optimizer.operator(), &inputs, 1 + states.len(), &attributes)?;
