@@ -1,0 +1,184 @@
+//! The value at one source position, by each method; weights and edges as in GDAL's warper.
+
+use super::Resampling;
+use crate::Sample;
+use ndarray::ArrayView2;
+
+/// Weights that add up to less than this are none.
+const MIN_WEIGHT: f64 = 1e-5;
+
+/// Positions this close to a pixel's edge count as on it: rounding of coordinates is no pixel.
+const EDGE: f64 = 1e-10;
+
+/// One band to be sampled.
+pub(super) struct Sampler<'a, T> {
+    source: ArrayView2<'a, T>,
+    known: Option<ArrayView2<'a, bool>>,
+    method: Resampling,
+    /// Kernel widths, in source pixels: 1 where the target is finer.
+    scale: (f64, f64),
+    weights: (Vec<f64>, Vec<f64>),
+    votes: Vec<(T, f64)>,
+}
+
+impl<'a, T: Sample> Sampler<'a, T> {
+    pub(super) fn new(
+        source: ArrayView2<'a, T>,
+        known: Option<ArrayView2<'a, bool>>,
+        method: Resampling,
+        scale: (f64, f64),
+    ) -> Self {
+        Sampler {
+            source,
+            known,
+            method,
+            scale: (widened(scale.0), widened(scale.1)),
+            weights: (Vec::new(), Vec::new()),
+            votes: Vec::new(),
+        }
+    }
+
+    /// The value at a position, or over the area between two corners; `None` where there is none.
+    pub(super) fn at(&mut self, position: (f64, f64), opposite: (f64, f64)) -> Option<T> {
+        match self.method {
+            Resampling::Nearest => self.nearest(position),
+            Resampling::Bilinear => self.kernel(position, 1.0, triangle),
+            Resampling::Cubic if self.scale == (1.0, 1.0) => {
+                self.whole_cubic(position).or_else(|| self.kernel(position, 1.0, triangle))
+            }
+            Resampling::Cubic => self.kernel(position, 2.0, cubic),
+            Resampling::Average => self.average(position, opposite),
+            Resampling::Mode => self.mode(position, opposite),
+        }
+    }
+
+    fn is_known(&self, row: usize, col: usize) -> bool {
+        self.known.as_ref().is_none_or(|known| known[(row, col)])
+    }
+
+    fn is_inside(&self, (u, v): (f64, f64)) -> bool {
+        let (rows, cols) = self.source.dim();
+        u + EDGE >= 0.0 && v + EDGE >= 0.0 && u - EDGE <= cols as f64 && v - EDGE <= rows as f64
+    }
+
+    fn nearest(&self, (u, v): (f64, f64)) -> Option<T> {
+        let (rows, cols) = self.source.dim();
+        let (col, row) = ((u + EDGE).floor(), (v + EDGE).floor());
+        // NaN fails the comparisons.
+        let is_inside = col >= 0.0 && row >= 0.0 && col < cols as f64 && row < rows as f64;
+        let (row, col) = (row as usize, col as usize);
+        (is_inside && self.is_known(row, col)).then(|| self.source[(row, col)])
+    }
+
+    /// Weighted mean by a separable kernel; pixels outside or unknown have no weight.
+    fn kernel(&mut self, position: (f64, f64), radius: f64, kernel: fn(f64) -> f64) -> Option<T> {
+        if !self.is_inside(position) {
+            return None;
+        }
+        let (rows, cols) = self.source.dim();
+        let (mut xs, mut ys) = std::mem::take(&mut self.weights);
+        let left = taps(position.0, self.scale.0, radius, cols, kernel, &mut xs);
+        let top = taps(position.1, self.scale.1, radius, rows, kernel, &mut ys);
+        let (mut sum, mut total) = (0.0, 0.0);
+        for (row, wy) in ys.iter().enumerate() {
+            for (col, wx) in xs.iter().enumerate() {
+                if self.is_known(top + row, left + col) {
+                    sum += wx * wy * self.source[(top + row, left + col)].to_f64();
+                    total += wx * wy;
+                }
+            }
+        }
+        self.weights = (xs, ys);
+        (total > MIN_WEIGHT).then(|| T::from_f64(sum / total))
+    }
+
+    /// Cubic convolution where all 16 pixels are there.
+    fn whole_cubic(&mut self, position: (f64, f64)) -> Option<T> {
+        let (rows, cols) = self.source.dim();
+        let (left, top) = ((position.0 - 0.5).floor() - 1.0, (position.1 - 0.5).floor() - 1.0);
+        let is_whole = left >= 0.0 && top >= 0.0 && left + 4.0 <= cols as f64 && top + 4.0 <= rows as f64;
+        if !is_whole {
+            return None;
+        }
+        let (left, top) = (left as usize, top as usize);
+        let all_known = (0..16).all(|i| self.is_known(top + i / 4, left + i % 4));
+        all_known.then(|| self.kernel(position, 2.0, cubic))?
+    }
+
+    /// Calls `each` with every known pixel that the area touches and the share of the pixel that lies in it.
+    fn over_area(&self, a: (f64, f64), b: (f64, f64), mut each: impl FnMut(T, f64)) {
+        let (rows, cols) = self.source.dim();
+        let span = |a: f64, b: f64, size: usize| {
+            let (low, high) = (a.min(b).max(0.0), a.max(b).min(size as f64));
+            // NaN gives an empty range.
+            ((low + EDGE).floor() as usize, (high - EDGE).ceil().max(0.0) as usize, low, high)
+        };
+        let (left, right, u0, u1) = span(a.0, b.0, cols);
+        let (top, bottom, v0, v1) = span(a.1, b.1, rows);
+        for row in top..bottom.min(rows) {
+            let wy = v1.min(row as f64 + 1.0) - v0.max(row as f64);
+            for col in left..right.min(cols) {
+                if self.is_known(row, col) {
+                    each(self.source[(row, col)], wy * (u1.min(col as f64 + 1.0) - u0.max(col as f64)));
+                }
+            }
+        }
+    }
+
+    fn average(&self, a: (f64, f64), b: (f64, f64)) -> Option<T> {
+        let (mut sum, mut total) = (0.0, 0.0);
+        self.over_area(a, b, |value, weight| {
+            sum += weight * value.to_f64();
+            total += weight;
+        });
+        (total > MIN_WEIGHT).then(|| T::from_f64(sum / total))
+    }
+
+    fn mode(&mut self, a: (f64, f64), b: (f64, f64)) -> Option<T> {
+        let mut votes = std::mem::take(&mut self.votes);
+        votes.clear();
+        self.over_area(a, b, |value, weight| match votes.iter_mut().find(|(other, _)| *other == value) {
+            Some((_, total)) => *total += weight,
+            None => votes.push((value, weight)),
+        });
+        // Shares that differ by rounding only are equal, and the first met wins.
+        let winner = votes.iter().fold(None, |best: Option<(T, f64)>, vote| match best {
+            Some(best) if vote.1 <= best.1 + EDGE => Some(best),
+            _ => Some(*vote),
+        });
+        self.votes = votes;
+        winner.filter(|(_, weight)| *weight > MIN_WEIGHT).map(|(value, _)| value)
+    }
+}
+
+/// Kernel width for a ratio of source to target pixels: at least one, and whole where it is nearly so, as in GDAL.
+fn widened(ratio: f64) -> f64 {
+    let ratio = if (ratio - ratio.round()).abs() < 0.05 { ratio.round() } else { ratio };
+    ratio.max(1.0)
+}
+
+/// Fills `weights` with those of the pixels from the returned one on, clipped to `size` pixels.
+fn taps(at: f64, scale: f64, radius: f64, size: usize, kernel: fn(f64) -> f64, weights: &mut Vec<f64>) -> usize {
+    let reach = radius * scale;
+    let first = (at - 0.5 - reach).ceil().max(0.0) as usize;
+    let last = ((at - 0.5 + reach).floor().max(0.0) as usize).min(size.saturating_sub(1));
+    weights.clear();
+    weights.extend((first..=last).map(|i| kernel((i as f64 + 0.5 - at) / scale)));
+    first
+}
+
+fn triangle(x: f64) -> f64 {
+    (1.0 - x.abs()).max(0.0)
+}
+
+/// Catmull-Rom, a = -0.5.
+fn cubic(x: f64) -> f64 {
+    let x = x.abs();
+    if x <= 1.0 {
+        x * x * (1.5 * x - 2.5) + 1.0
+    } else if x < 2.0 {
+        x * (x * (2.5 - 0.5 * x) - 4.0) + 2.0
+    } else {
+        0.0
+    }
+}
