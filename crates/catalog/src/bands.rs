@@ -67,21 +67,25 @@ impl Band {
         Self { name: Some(name.to_owned()), common_name, center_wavelength_um, ..Self::default() }
     }
 
-    /// Whether `name` is this band's own or common name, letter case aside.
+    /// Whether `name` is this band's own or common name, letter case and the zeros of `B02` or `B08A` aside.
     #[must_use]
     pub fn answers_to(&self, name: &str) -> bool {
-        [&self.name, &self.common_name].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(name))
+        let same =
+            |own: &String| own.eq_ignore_ascii_case(name) || short(own).is_some_and(|own| short(name) == Some(own));
+        [&self.name, &self.common_name].into_iter().flatten().any(same)
     }
+}
+
+/// The number of a band named like `B02`, in capitals and without zeros before it.
+fn short(name: &str) -> Option<String> {
+    let number = name.strip_prefix(['b', 'B'])?.trim_start_matches('0');
+    number.starts_with(|c: char| c.is_ascii_digit()).then(|| number.to_ascii_uppercase())
 }
 
 /// Common name and central wavelength in micrometres of Sentinel-2A's bands, from the mission's spectral response
 /// functions; names as products give them (`B02`) or short (`B2`).
 fn sentinel_2(name: &str) -> Option<(&'static str, f64)> {
-    let band = name.trim_start_matches(['b', 'B']).trim_start_matches('0');
-    if band.len() == name.len() {
-        return None;
-    }
-    Some(match band {
+    Some(match short(name)?.as_str() {
         "1" => ("coastal", 0.4427),
         "2" => ("blue", 0.4927),
         "3" => ("green", 0.5598),
@@ -90,7 +94,7 @@ fn sentinel_2(name: &str) -> Option<(&'static str, f64)> {
         "6" => ("rededge075", 0.7405),
         "7" => ("rededge078", 0.7828),
         "8" => ("nir", 0.8328),
-        "8A" | "8a" => ("nir08", 0.8647),
+        "8A" => ("nir08", 0.8647),
         "9" => ("nir09", 0.9451),
         "10" => ("cirrus", 1.3735),
         "11" => ("swir16", 1.6137),
@@ -222,6 +226,8 @@ mod tests {
 
     #[test]
     fn only_sentinel_2_names_get_common_names() {
+        assert!(Band::named("B08A").answers_to("b8a") && !Band::named("B8").answers_to("B8A"));
+        assert!(!Band::named("blue").answers_to("lue") && !Band::named("B").answers_to("B0"));
         assert_eq!(Band::named("B2").common_name.as_deref(), Some("blue"));
         assert_eq!(Band::named("4").common_name, None);
         assert_eq!(Band::named("VV").common_name, None);

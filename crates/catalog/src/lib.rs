@@ -13,6 +13,7 @@ pub mod classification;
 mod document;
 pub mod error;
 pub mod extension;
+pub mod file;
 pub mod filter;
 pub mod href;
 pub mod item;

@@ -177,6 +177,23 @@ pub struct Orphan {
     pub reason: String,
 }
 
+impl AssetRef {
+    /// An image file that no item describes; `bands` in the order of the file, empty where only the file knows them.
+    #[must_use]
+    pub fn file(item: ItemId, href: Href, bands: Vec<Band>) -> Self {
+        let (key, projection) = ("image".to_owned(), Projection::default());
+        Self { item, key, href, bands, projection, reference_grid: true, resampling: None, checksum: None }
+    }
+}
+
+/// The image assets of an item: those with `ml-aoi:role` feature, else those with role `data`, else all rasters.
+///
+/// # Errors
+/// [`Error::BadHref`] where an asset's href is neither a path nor an address.
+pub fn image_assets(item: &Item) -> Result<Vec<AssetRef>> {
+    images::of_item(item, None)
+}
+
 /// What a user says about labels that the catalog does not, or says wrongly.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
