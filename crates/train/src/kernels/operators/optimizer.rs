@@ -51,6 +51,11 @@ fn step<T: Counter>(operator: &'static str, call: &Call, lr: usize) -> Result<St
     })
 }
 
+/// The scalar input that, where given, replaces the attribute of its name: a schedule may change it between steps.
+fn replaced(operator: &'static str, call: &Call, index: usize, name: &'static str) -> Result<Option<f32>, KernelError> {
+    call.optional::<f32>(index)?.map(|input| scalar(operator, name, &input)).transpose()
+}
+
 /// State tensor `input`, to be written to output `output`, which the caller may have bound to the same memory.
 fn updated(
     operator: &'static str,
@@ -83,6 +88,7 @@ impl<T: Counter, const DECOUPLED: bool> CpuOperator for AdamOperator<T, DECOUPLE
         required(F32),
         required(T::ELEMENT),
         optional(F32),
+        optional(F32),
     ];
     const OUTPUTS: &'static [Slot] = &[required(F32); 3];
 
@@ -105,11 +111,13 @@ impl<T: Counter, const DECOUPLED: bool> CpuOperator for AdamOperator<T, DECOUPLE
             return Err(KernelError::Shape { operator, tensor: "g", expected, got: grad.shape });
         }
         let step = step::<T>(operator, call, 4)?;
+        let beta1 = replaced(operator, call, 7, "beta1")?.map_or(self.constants.beta1, decimal);
+        let constants = Adam { beta1, ..self.constants };
         let state = |places, tensor| updated(operator, call, places, tensor, &shape);
         let tensors = [state([0, 0], "p")?, state([2, 1], "m")?, state([3, 2], "v")?];
         // SAFETY: all have the parameter's shape; ONNX Runtime gives each output memory of its own or, where the caller
         // bound it so, that of the input it replaces.
-        unsafe { adam(call.threads(), Isa::detect(), self.constants, step, grad.data, tensors) };
+        unsafe { adam(call.threads(), Isa::detect(), constants, step, grad.data, tensors) };
         Ok(())
     }
 
@@ -126,8 +134,15 @@ pub(in crate::kernels) struct SgdOperator<T> {
 
 impl<T: Counter> CpuOperator for SgdOperator<T> {
     const NAME: &'static str = "Sgd";
-    const INPUTS: &'static [Slot] =
-        &[required(F32), required(F32), required(F32), required(F32), required(T::ELEMENT), optional(F32)];
+    const INPUTS: &'static [Slot] = &[
+        required(F32),
+        required(F32),
+        required(F32),
+        required(F32),
+        required(T::ELEMENT),
+        optional(F32),
+        optional(F32),
+    ];
     const OUTPUTS: &'static [Slot] = &[required(F32); 2];
 
     fn new(attributes: &dyn Attributes) -> Result<Self, KernelError> {
@@ -148,10 +163,12 @@ impl<T: Counter> CpuOperator for SgdOperator<T> {
             return Err(KernelError::Shape { operator, tensor: "g", expected, got: grad.shape });
         }
         let step = step::<T>(operator, call, 3)?;
+        let momentum = replaced(operator, call, 6, "momentum")?.unwrap_or(self.constants.momentum);
+        let constants = Sgd { momentum, ..self.constants };
         let state = |places, tensor| updated(operator, call, places, tensor, &shape);
         let tensors = [state([0, 0], "p")?, state([2, 1], "m")?];
         // SAFETY: as for Adam.
-        unsafe { sgd(call.threads(), Isa::detect(), self.constants, step, grad.data, tensors) };
+        unsafe { sgd(call.threads(), Isa::detect(), constants, step, grad.data, tensors) };
         Ok(())
     }
 
@@ -178,6 +195,23 @@ mod tests {
             assert!((p - (2.0 * 0.95 - 0.1)).abs() < 1e-6, "{p}");
             assert!((m - 0.05).abs() < 1e-7 && (v - 0.00025).abs() < 1e-9, "{m} {v}");
         }
+    }
+
+    #[test]
+    fn momentum_given_as_input_replaces_the_attribute() {
+        let scalars = || (Given::F32(vec![], vec![0.1]), Given::F64(vec![], vec![2.0]));
+        // m = 0.5 · 1 + 0.5 · 3 = 2; corrected by 1 - 0.5² to 8/3.
+        let (lr, step) = scalars();
+        let inputs = vec![one(1.0), one(3.0), one(1.0), one(0.0), lr, step, Given::None, one(0.5)];
+        let attributes = [("weight_decay", Attribute::Float(0.0)), ("beta2", Attribute::Float(0.0))];
+        let out = run_node("AdamW", &attributes, inputs, &[1; 3]).unwrap();
+        assert_eq!(floats(&out[1]), [2.0]);
+        // beta2 = 0: v = g² = 9 and its correction is one, so p moves by 0.1 · (8/3) / 3.
+        assert!((floats(&out[0])[0] - (1.0 - 0.1 * 8.0 / 9.0)).abs() < 1e-6, "{:?}", floats(&out[0]));
+        let (lr, step) = scalars();
+        let inputs = vec![one(1.0), one(4.0), one(2.0), lr, step, Given::None, one(0.5)];
+        let out = run_node("Sgd", &[("momentum", Attribute::Float(0.9))], inputs, &[1; 2]).unwrap();
+        assert_eq!(floats(&out[1]), [5.0]);
     }
 
     #[test]
