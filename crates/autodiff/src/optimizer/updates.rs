@@ -35,8 +35,8 @@ pub(crate) fn updates(
     let (mut parameters, mut moments, mut averages) = (Vec::new(), Vec::new(), Vec::new());
     for (parameter, gradient) in gradients {
         let group = options.groups.iter().find(|g| matches_parameter(&g.pattern, parameter));
-        let (updated, mut new_moments) =
-            step(&options.optimizer, group, parameter, gradient, clip.as_deref(), builder)?;
+        let scalars = Scalars { clip: clip.as_deref(), momentum: options.momentum_input };
+        let (updated, mut new_moments) = step(&options.optimizer, group, parameter, gradient, scalars, builder)?;
         if let Some(decay) = options.ema_decay {
             averages.push(average(decay, &parameter.name, &updated, builder)?);
         }
