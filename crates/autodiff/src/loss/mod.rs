@@ -1,6 +1,13 @@
 //! Losses as graph pieces: what each is, and the nodes that compute it from logits and target.
 
+mod binary;
 mod cross_entropy;
+mod ground;
+mod lovasz;
+mod region;
+mod regression;
+
+pub(crate) use ground::{Ground, OneHot};
 
 use crate::builder::Builder;
 use crate::error::{Error, Result};
@@ -14,17 +21,18 @@ pub enum Loss {
         /// Share of the target spread evenly over all classes, in `0..1`.
         label_smoothing: f64,
     },
-    /// One minus the Dice coefficient, averaged over classes present in the target.
+    /// One minus the Dice coefficient of each class over the batch, averaged over all classes; one that the target does not hold
+    /// has loss zero, as smp has it.
     Dice {
         /// Added to numerator and denominator.
         smooth: f64,
     },
-    /// One minus the intersection over union, averaged over classes present in the target.
+    /// One minus the intersection over union, otherwise as [`Loss::Dice`].
     Jaccard {
         /// Added to numerator and denominator.
         smooth: f64,
     },
-    /// One minus the Tversky index, to a power.
+    /// One minus the Tversky index, averaged as [`Loss::Dice`], to a power.
     Tversky {
         /// Added to numerator and denominator.
         smooth: f64,
@@ -35,23 +43,24 @@ pub enum Loss {
         /// Exponent of the averaged loss.
         gamma: f64,
     },
-    /// Focal loss of each class against the rest.
+    /// Focal loss of each class against the rest: the mean over counted pixels, then over classes.
     Focal {
         /// Exponent that discounts easy pixels.
         gamma: f64,
         /// Weight of the positive class against the rest; `None` weighs all alike.
         alpha: Option<f64>,
     },
-    /// Binary cross-entropy of each class against the rest, on the logits.
+    /// Binary cross-entropy of each class against the rest, on the logits; the mean over all pixels and classes, ignored ones counting as
+    /// zeros. With a single class the positive pixels are those of number 1.
     BinaryCrossEntropy {
         /// Pull of targets towards the opposite label, in `0..1`.
         label_smoothing: f64,
     },
-    /// Lovász-softmax: the convex surrogate of the intersection over union.
+    /// Lovász-softmax over the batch: the convex surrogate of the intersection over union, averaged over classes present.
     Lovasz,
-    /// Mean absolute error between the single output channel and a float target.
+    /// Mean absolute error against a float32 target of the output's shape.
     L1,
-    /// Mean squared error between the single output channel and a float target.
+    /// Mean squared error against a float32 target of the output's shape.
     Mse,
 }
 
@@ -67,15 +76,6 @@ impl Loss {
     pub fn dice() -> Self {
         Self::Dice { smooth: 0.0 }
     }
-}
-
-/// What losses are computed from: names of values in the graph.
-pub(crate) struct Ground {
-    pub(crate) logits: String,
-    pub(crate) target: String,
-    /// One weight per class, `[C]`.
-    pub(crate) class_weights: Option<String>,
-    pub(crate) ignore_index: Option<i64>,
 }
 
 /// Writes the weighted sum of losses; yields its scalar value.
@@ -99,7 +99,14 @@ impl Loss {
     fn write(&self, ground: &Ground, builder: &mut Builder) -> Result<String> {
         match *self {
             Self::CrossEntropy { label_smoothing } => cross_entropy::cross_entropy(label_smoothing, ground, builder),
-            other => Err(Error::Options { reason: format!("the loss {other:?} is not there yet") }),
+            Self::Dice { smooth } => region(smooth, (0.5, 0.5), 1.0, ground, builder),
+            Self::Jaccard { smooth } => region(smooth, (1.0, 1.0), 1.0, ground, builder),
+            Self::Tversky { smooth, alpha, beta, gamma } => region(smooth, (alpha, beta), gamma, ground, builder),
+            Self::Focal { gamma, alpha } => binary::focal(gamma, alpha, ground, builder),
+            Self::BinaryCrossEntropy { label_smoothing } => binary::cross_entropy(label_smoothing, ground, builder),
+            Self::Lovasz => lovasz::lovasz(ground, builder),
+            Self::L1 => regression::error(false, ground, builder),
+            Self::Mse => regression::error(true, ground, builder),
         }
     }
 
@@ -107,4 +114,14 @@ impl Loss {
     pub(crate) fn classifies(&self) -> bool {
         !matches!(self, Self::L1 | Self::Mse)
     }
+}
+
+fn region(
+    smooth: f64,
+    (alpha, beta): (f64, f64),
+    gamma: f64,
+    ground: &Ground,
+    builder: &mut Builder,
+) -> Result<String> {
+    region::tversky(&region::Weighing { smooth, alpha, beta, gamma }, ground, builder)
 }

@@ -2,7 +2,8 @@
 
 use crate::builder::Builder;
 use crate::error::Result;
-use crate::graph::{Attribute, Data, DataType, Node, Tensor};
+use crate::graph::{Attribute, Node};
+use crate::loss::OneHot;
 
 /// Smallest divisor: a batch without one counted pixel has loss and gradient 0, not NaN.
 const SMALLEST_WEIGHT: f64 = 1e-30;
@@ -16,7 +17,11 @@ pub(super) fn cross_entropy(node: &Node, builder: &mut Builder) -> Result<Vec<St
     let classes = builder.dims(&logits)?[1];
     let smoothing = f64::from(node.float("label_smoothing", 0.0));
     let (log_p, p) = log_softmax(&logits, builder)?;
-    let (hit, counted) = one_hot(node, &target, classes, builder)?;
+    let ignored = match node.attribute("ignore_index") {
+        Some(Attribute::Int(ignored)) => Some(*ignored),
+        _ => None,
+    };
+    let OneHot { hit, counted } = OneHot::of(&target, classes, ignored, builder)?;
     let weights = match node.input(2) {
         Some(weights) => {
             let mut spread = vec![1; builder.dims(&logits)?.len()];
@@ -63,27 +68,4 @@ fn log_softmax(logits: &str, builder: &mut Builder) -> Result<(String, String)> 
     let sum = builder.reduce_sum(&e, &[1], true)?;
     let log = builder.op("Log", &[&sum])?;
     Ok((builder.sub(&shifted, &log)?, builder.div(&e, &sum)?))
-}
-
-/// One where the class is the target's and the pixel counts, `[N, C, ...]`; and one where the pixel counts, `[N, 1, ...]`.
-fn one_hot(node: &Node, target: &str, classes: usize, builder: &mut Builder) -> Result<(String, String)> {
-    let dims = builder.dims(target)?;
-    let with_channel: Vec<usize> = [&[dims[0], 1], &dims[1..]].concat();
-    let target = builder.reshape(target, &with_channel)?;
-    let mut spread = vec![1; with_channel.len()];
-    spread[1] = classes;
-    let numbers = Data::I64((0..classes as i64).collect());
-    let numbers = builder.constant(Tensor::new(spread, numbers).ok_or_else(|| node.error("no classes"))?)?;
-    let hit = builder.op("Equal", &[&target, &numbers])?;
-    let hit = builder.cast(&hit, DataType::F32)?;
-    let counted = match node.attribute("ignore_index") {
-        Some(Attribute::Int(ignored)) => {
-            let ignored = builder.constant(Tensor::int(*ignored))?;
-            let ignored = builder.op("Equal", &[&target, &ignored])?;
-            let counted = builder.op("Not", &[&ignored])?;
-            builder.cast(&counted, DataType::F32)?
-        }
-        _ => builder.constant(Tensor::scalar(1.0))?,
-    };
-    Ok((builder.mul(&hit, &counted)?, counted))
 }
