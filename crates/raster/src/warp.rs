@@ -60,7 +60,7 @@ impl OntoPlan {
     ///
     /// # Errors
     /// [`Error::UnknownCrs`] and [`Error::SingularTransform`], both met already when the plan was made.
-    pub fn apply(&self, source: Option<&Pixels>) -> Result<Pixels> {
+    pub fn apply(&self, source: Option<Pixels>) -> Result<Pixels> {
         let target = &self.target;
         let Some(source) = source else {
             let shape = (self.bands, target.height_px, target.width_px);
@@ -73,7 +73,7 @@ impl OntoPlan {
         } else {
             Mapping::projected(exact, target.width_px, target.height_px)
         };
-        Ok(resample::apply(source, target, &mapping, self.method, self.nodata))
+        Ok(resample::apply(&source, target, &mapping, self.method, self.nodata))
     }
 }
 

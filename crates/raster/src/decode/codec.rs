@@ -1,6 +1,6 @@
 //! The compressions, each to exactly the bytes a block needs.
 
-use super::{Reason, Shape, lzw, packbits};
+use super::{Reason, Shape, jpeg, lerc, lzw, packbits};
 use crate::header::{Compression, Level};
 use std::cell::RefCell;
 
@@ -17,7 +17,6 @@ pub(super) fn decompress(
     len: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), Reason> {
-    let _ = shape;
     out.clear();
     match level.compression {
         Compression::None => {
@@ -32,7 +31,20 @@ pub(super) fn decompress(
         Compression::Deflate => deflate(compressed, len, out),
         Compression::Zstd => zstd(compressed, len, out),
         Compression::PackBits => packbits::decompress(compressed, len, out),
-        other => Err(format!("{} is not supported", other.name())),
+        Compression::Lzma => lzma(compressed, len, out),
+        Compression::Lerc => lerc::decompress(level, shape, compressed, out),
+        Compression::LercDeflate => {
+            let mut blob = Vec::new();
+            deflate_all(compressed, len, &mut blob)?;
+            lerc::decompress(level, shape, &blob, out)
+        }
+        Compression::LercZstd => {
+            let limit = len.saturating_mul(2).saturating_add(MAX_SURPLUS_BYTES);
+            let blob = zstd::bulk::decompress(compressed, limit).map_err(|error| error.to_string())?;
+            lerc::decompress(level, shape, &blob, out)
+        }
+        Compression::Jpeg => jpeg::decompress(level, shape, compressed, out),
+        Compression::WebP => webp(shape, compressed, out),
     }
 }
 
@@ -57,6 +69,53 @@ fn deflate(compressed: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), Reaso
             }
         }
     })
+}
+
+/// Inflates a stream whose length is not known beforehand, up to a little more than the block itself.
+fn deflate_all(compressed: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), Reason> {
+    INFLATE.with_borrow_mut(|inflate| {
+        let limit = len.saturating_mul(2).saturating_add(MAX_SURPLUS_BYTES);
+        let mut room = len.max(4096);
+        loop {
+            out.resize(room, 0);
+            match inflate.zlib_decompress(compressed, out) {
+                Ok(got) => {
+                    out.truncate(got);
+                    return Ok(());
+                }
+                Err(libdeflater::DecompressionError::InsufficientSpace) if room < limit => room *= 2,
+                Err(source) => return Err(source.to_string()),
+            }
+        }
+    })
+}
+
+/// Memory that an LZMA stream may ask for its dictionary: liblzma's presets need 64 MiB at most.
+const MAX_LZMA_KIB: u32 = 256 << 10;
+
+fn lzma(compressed: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), Reason> {
+    use std::io::Read;
+    out.resize(len, 0);
+    let mut stream = lzma_rust2::XzReader::new_mem_limit(compressed, true, MAX_LZMA_KIB);
+    stream.read_exact(out).map_err(|error| error.to_string())
+}
+
+fn webp(shape: Shape, compressed: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
+    let mut decoder =
+        image_webp::WebPDecoder::new(std::io::Cursor::new(compressed)).map_err(|error| error.to_string())?;
+    let (width, height) = decoder.dimensions();
+    if (height as usize, width as usize) != (shape.rows, shape.cols) || !matches!(shape.bands, 3 | 4) {
+        return Err(format!("it holds {width} by {height} px for {} bands", shape.bands));
+    }
+    let held_bands = if decoder.has_alpha() { 4 } else { 3 };
+    let mut image = vec![0; shape.rows * shape.cols * held_bands];
+    decoder.read_image(&mut image).map_err(|error| error.to_string())?;
+    for pixel in image.chunks_exact(held_bands) {
+        out.extend_from_slice(&pixel[..held_bands.min(shape.bands)]);
+        // Opaque tiles of an image with alpha are stored without it.
+        out.resize(out.len() + shape.bands.saturating_sub(held_bands), 255);
+    }
+    Ok(())
 }
 
 fn zstd(compressed: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), Reason> {

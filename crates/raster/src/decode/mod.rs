@@ -2,6 +2,8 @@
 
 mod bits;
 mod codec;
+mod jpeg;
+mod lerc;
 mod lzw;
 mod packbits;
 mod unpack;
