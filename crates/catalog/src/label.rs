@@ -2,6 +2,9 @@
 //!
 //! <https://github.com/stac-extensions/label>, v1.0.1.
 
+mod lenient;
+
+pub use lenient::{Assumption, read as read_leniently};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

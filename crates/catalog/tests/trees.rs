@@ -2,12 +2,16 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may stop at the first surprise
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use swath_catalog::{
     DataType, Error, Pairing, Rewrites, Split, Strictness, Tree,
     pairing::{ClassSource, LabelKind, Reason, Rules},
     read_tree,
+    repair::{FileFacts, FindingKind, Severity, against_file, examine},
 };
 
 fn test_data() -> Option<PathBuf> {
@@ -100,4 +104,66 @@ fn lenient_reading_turns_dead_links_into_findings() {
     let tree = read(&root, &[], Strictness::Lenient).unwrap();
     // Both children of the root are dead: nothing is left but the faults.
     assert_eq!((tree.items.len(), tree.findings.len()), (0, 3));
+}
+
+/// How many findings of each kind and severity, by the kind's name.
+fn summary(tree: &Tree) -> Vec<(FindingKind, Severity, usize)> {
+    let mut counts = BTreeMap::new();
+    for finding in examine(tree) {
+        *counts.entry((finding.kind, finding.severity)).or_insert(0) += 1;
+    }
+    counts.into_iter().map(|((kind, severity), count)| (kind, severity, count)).collect()
+}
+
+#[test]
+fn what_is_wrong_with_published_trees_is_known() {
+    use FindingKind::*;
+    use Severity::*;
+    let Some(data) = test_data() else { return };
+    let published = data.join("stac/boadella-as-published");
+
+    // Every image is from "2000-01-01", before the satellite's launch and against its own id, and names 3 of its 12 bands;
+    // ten labels have no asset; what has one points at a file that was not published with it.
+    let tree = read(&published.join("sentinel_2_stac"), &[], Strictness::Lenient).unwrap();
+    let expected = [
+        (MissingFile, Error, 14),
+        (MissingAsset, Error, 10),
+        (BandCount, Error, 12),
+        (ImpossibleDatetime, Error, 12),
+        (DoubtfulDatetime, Warning, 24),
+    ];
+    assert_eq!(summary(&tree), expected);
+
+    // EuroSAT's dates are those of its own making, years after the collection ends; its labels are known by ml-aoi:role.
+    let rewrite = format!("{EUROSAT}={}", data.join("eurosat").display());
+    let tree = read(&data.join("eurosat/stac/subset"), &[rewrite], Strictness::Lenient).unwrap();
+    assert_eq!(summary(&tree), [(MissingRole, Warning, 100), (DoubtfulDatetime, Warning, 100)]);
+
+    let tree = read(&data.join("jaca/test_data/jaca_dataset_stac_labels"), &[], Strictness::Lenient).unwrap();
+    assert_eq!(summary(&tree), [(BandCount, Error, 4)]);
+}
+
+#[test]
+fn file_and_item_are_compared_band_by_band() {
+    let Some(data) = test_data() else { return };
+    let rewrite = format!("{EUROSAT}={}", data.join("eurosat").display());
+    let tree = read(&data.join("eurosat/stac/subset"), &[rewrite], Strictness::Strict).unwrap();
+    let asset = tree.items[0].asset("raster").unwrap();
+    let mut names = ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B12", "B8A"]
+        .map(|name| Some(name.to_owned()));
+    let facts = |names: &[Option<String>]| FileFacts {
+        band_names: names.to_vec(),
+        data_type: Some(DataType::UInt16),
+        nodata: None,
+        shape: [64, 64],
+        code: None,
+    };
+    let kinds =
+        |facts: &FileFacts| against_file(asset, facts).into_iter().map(|finding| finding.kind).collect::<Vec<_>>();
+    // B8A is ninth in the item and last in the file: from the ninth on, all five differ. Nodata is 0 against none.
+    assert_eq!(kinds(&facts(&names)), [vec![FindingKind::BandOrder; 5], vec![FindingKind::Nodata]].concat());
+    names[8..].rotate_right(1);
+    assert_eq!(kinds(&facts(&names)), [FindingKind::Nodata]);
+    assert_eq!(kinds(&facts(&names[..3])), [FindingKind::BandCount, FindingKind::Nodata]);
+    assert_eq!(kinds(&FileFacts { nodata: Some(0.0), ..facts(&vec![None; 13]) }), []);
 }

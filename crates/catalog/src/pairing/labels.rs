@@ -22,7 +22,7 @@ pub(super) fn is_label_item(item: &Item) -> bool {
 
 /// The label assets of an item, of the type that `label:type` gives where there are several.
 pub(super) fn of_item(item: &Item, rules: &Rules) -> Result<Vec<LabelRef>> {
-    let fields = extension::read::<Label>(item)?;
+    let fields = label::read_leniently(item).map(|(fields, _)| fields);
     let mut assets: Vec<_> = item.assets().filter(is_label_asset).collect();
     if assets.is_empty() {
         // A label item without roles: its GeoJSON files can be nothing else.

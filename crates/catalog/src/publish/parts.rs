@@ -1,6 +1,6 @@
 //! The pieces that all published documents share: links, extents, timestamps, media types.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
@@ -37,9 +37,22 @@ pub(super) fn timestamp(moment: DateTime<Utc>) -> String {
 
 /// `target` as seen from a document in `folder`.
 pub(super) fn relative(folder: &Path, target: &Path) -> Result<String> {
-    let absolute =
-        |path: &Path| std::path::absolute(path).map_err(|source| Error::Write { path: path.to_path_buf(), source });
-    Ok(href::relative(&absolute(folder)?, &absolute(target)?))
+    let failed = |path: &Path, source| Error::Write { path: path.to_path_buf(), source };
+    let folder = real(folder).map_err(|source| failed(folder, source))?;
+    let name = target.file_name();
+    let place = target.parent().filter(|place| !place.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let place = real(place).map_err(|source| failed(target, source))?;
+    Ok(href::relative(&folder, &name.map_or(place.clone(), |name| place.join(name))))
+}
+
+/// A folder without symbolic links as far as it exists: `..` out of a linked folder leads elsewhere than its path says.
+fn real(folder: &Path) -> std::io::Result<PathBuf> {
+    let folder = std::path::absolute(folder)?;
+    let existing = folder.ancestors().find_map(|ancestor| Some((ancestor, ancestor.canonicalize().ok()?)));
+    Ok(match existing {
+        Some((ancestor, real)) => real.join(folder.strip_prefix(ancestor).unwrap_or(Path::new(""))),
+        None => folder,
+    })
 }
 
 /// The spatial and temporal extent of a collection; `None` for a collection of nothing.

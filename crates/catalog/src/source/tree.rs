@@ -228,6 +228,7 @@ impl Reader<'_> {
             self.tree.findings.push(Finding {
                 kind: FindingKind::BrokenLink,
                 severity: Severity::Note,
+                item: None,
                 document: document.clone(),
                 field: format!("links[rel={rel}]"),
                 message: format!("leads nowhere ({target}); not needed, so ignored"),
@@ -303,6 +304,7 @@ impl Reader<'_> {
         self.tree.findings.push(Finding {
             kind,
             severity: Severity::Error,
+            item: None,
             document,
             field,
             message: error.to_string(),
