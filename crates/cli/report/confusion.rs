@@ -44,13 +44,12 @@ fn cell(count: u64, total: u64) -> String {
         return r#"<td class="absent">–</td>"#.to_owned();
     }
     let share = count as f64 / total as f64;
-    let (fill, light_text) = palette::heat(share);
-    let ink = if light_text { ";color:#fff" } else { "" };
+    let (fill, ink) = palette::heat(share);
     let percent = match share * 100.0 {
         percent if count > 0 && percent < 0.1 => "&lt;0.1".to_owned(),
         percent => format!("{percent:.1}"),
     };
-    format!(r#"<td style="background:{fill}{ink}">{percent} %<small>{}</small></td>"#, grouped(count))
+    format!(r#"<td style="background:{fill};color:{ink}">{percent} %<small>{}</small></td>"#, grouped(count))
 }
 
 #[cfg(test)]

@@ -13,13 +13,13 @@ pub(super) fn section(report: &RunReport) -> Option<String> {
     }
     if !commands.is_empty() {
         html += &format!(
-            r#"<h3>Commands</h3><pre tabindex="0" aria-label="Commands"><code>{}</code></pre>"#,
+            r#"<h3>Commands</h3><pre tabindex="0" role="region" aria-label="Commands"><code>{}</code></pre>"#,
             escape(&commands.join("\n"))
         );
     }
     if !config.is_empty() {
         html += &format!(
-            r#"<details><summary>Configuration as used</summary><pre tabindex="0" aria-label="Configuration"><code>{}</code></pre></details>"#,
+            r#"<details><summary>Configuration as used</summary><pre tabindex="0" role="region" aria-label="Configuration"><code>{}</code></pre></details>"#,
             escape(config)
         );
     }
