@@ -25,7 +25,8 @@ pub(crate) fn separate(graph: Graph) -> Result<Graph> {
     graph.patched(patch)
 }
 
-fn is_uniform(tensor: &Tensor) -> bool {
+/// Whether all elements are the same.
+pub(super) fn is_uniform(tensor: &Tensor) -> bool {
     tensor.dtype() == DataType::F32
         && tensor.as_f32().is_some_and(|v| v.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits()))
 }

@@ -1,5 +1,6 @@
 //! Where a tensor must enter an operator to count as a trained parameter or a running statistic.
 
+use super::separate::is_uniform;
 use crate::graph::{Node, Tensor};
 
 /// What a tensor is to the operator that it enters.
@@ -22,6 +23,8 @@ pub(crate) fn slot(node: &Node, position: usize, name: &str, tensor: &Tensor) ->
         return None;
     }
     match (node.operator.as_str(), position) {
+        // Exporters write GroupNorm as an instance norm with ones and zeros of their own; its parameters come after it.
+        ("InstanceNormalization", _) if is_uniform(tensor) && !is_module_path(name) => None,
         (
             "Conv" | "ConvTranspose" | "Gemm" | "InstanceNormalization" | "LayerNormalization" | "GroupNormalization",
             1,

@@ -139,3 +139,16 @@ pub(super) fn gather_elements(node: &Node, tape: &mut Tape) -> Result<()> {
     let dx = scattered(&dy, node.required(1)?, &dims, axis, &mut tape.builder)?;
     tape.contribute(node, 0, &dx)
 }
+
+/// Parts by coordinates: gradients are added up where the parts came from.
+pub(super) fn gather_nd(node: &Node, tape: &mut Tape) -> Result<()> {
+    let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
+    if node.int("batch_dims", 0) != 0 {
+        return Err(node.error("batch_dims other than 0 have no gradient rule"));
+    }
+    let dims = tape.builder.dims(node.required(0)?)?;
+    let zeros = tape.builder.zeros(&dims)?;
+    let adds = [("reduction", Attribute::String("add".into()))];
+    let dx = tape.builder.op_with("ScatterND", &[&zeros, node.required(1)?, &dy], &adds)?;
+    tape.contribute(node, 0, &dx)
+}

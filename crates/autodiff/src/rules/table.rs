@@ -101,6 +101,7 @@ const STANDARD: &[Row] = &[
     row("Resize", "resize", resize::resize),
     row("Gather", "selection", selection::gather),
     row("GatherElements", "selection", selection::gather_elements),
+    row("GatherND", "selection", selection::gather_nd),
     row("Slice", "selection", selection::slice),
     row("Split", "selection", selection::split),
     row("Erf", "smooth", smooth::erf),

@@ -22,6 +22,11 @@ pub fn evaluate(call: &Call<'_>) -> Option<Vec<Array>> {
             let pick = |at: &[usize]| if c.broadcast_at(at) != 0.0 { a.broadcast_at(at) } else { b.broadcast_at(at) };
             Some(vec![Array::from_fn(&dims, pick)])
         }
+        "Mean" => {
+            let count = call.inputs.len() as f64;
+            let sum = call.inputs.iter().skip(1).flatten().fold(call.input(0).clone(), |a, b| zip(&a, b, |a, b| a + b));
+            Some(vec![Array::new(&sum.dims, sum.data.iter().map(|v| v / count).collect())])
+        }
         "Dropout" => {
             let x = call.input(0);
             Some(vec![x.clone(), Array::filled(&x.dims, 1.0)])
@@ -97,6 +102,18 @@ fn unary(call: &Call<'_>) -> Option<Box<dyn Fn(f64) -> f64>> {
             let a = alpha(1.0);
             Box::new(move |x| if x < 0.0 { a * (x.exp() - 1.0) } else { x })
         }
+        "Celu" => {
+            let a = alpha(1.0);
+            Box::new(move |x| x.max(0.0) + (a * ((x / a).exp() - 1.0)).min(0.0))
+        }
+        "Selu" => {
+            let (a, gamma) = (alpha(1.673_263_2), f64::from(node.float("gamma", 1.050_701)));
+            Box::new(move |x| gamma * if x > 0.0 { x } else { a * (x.exp() - 1.0) })
+        }
+        "ThresholdedRelu" => {
+            let a = alpha(1.0);
+            Box::new(move |x| if x > a { x } else { 0.0 })
+        }
         "Clip" => {
             let bound = |index: usize, default: f64| call.optional(index).map_or(default, |b| b.data[0]);
             let (low, high) = (bound(1, f64::NEG_INFINITY), bound(2, f64::INFINITY));
@@ -115,6 +132,8 @@ fn unary(call: &Call<'_>) -> Option<Box<dyn Fn(f64) -> f64>> {
         }
         "Gelu" => Box::new(|x| 0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2))),
         "Softplus" => Box::new(|x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
+        "Softsign" => Box::new(|x| x / (1.0 + x.abs())),
+        "Mish" => Box::new(|x| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh()),
         "Neg" => Box::new(|x| -x),
         "Abs" => Box::new(f64::abs),
         "Sign" => Box::new(|x| if x == 0.0 { 0.0 } else { x.signum() }),
@@ -124,6 +143,7 @@ fn unary(call: &Call<'_>) -> Option<Box<dyn Fn(f64) -> f64>> {
         "Log" => Box::new(f64::ln),
         "Floor" => Box::new(f64::floor),
         "Ceil" => Box::new(f64::ceil),
+        "Round" => Box::new(f64::round_ties_even),
         "Sin" => Box::new(f64::sin),
         "Cos" => Box::new(f64::cos),
         "Not" => Box::new(|x| truth(x == 0.0)),

@@ -9,10 +9,12 @@ pub fn evaluate(call: &Call<'_>) -> Option<Vec<Array>> {
         "ConvTranspose" => vec![conv_transpose(call)],
         "MaxPool" => max_pool(call),
         "AveragePool" => vec![average_pool(call)],
+        "GlobalMaxPool" => vec![global_max_pool(call.input(0))],
         "GlobalAveragePool" => vec![global_average_pool(call.input(0))],
         "BatchNormalization" => batch_normalization(call),
         "LayerNormalization" => layer_normalization(call),
         "InstanceNormalization" => vec![instance_normalization(call)],
+        "GroupNormalization" => vec![group_normalization(call)],
         "MatMul" => vec![mat_mul(call.input(0), call.input(1))],
         "Gemm" => vec![gemm(call)],
         _ => return None,
@@ -168,6 +170,13 @@ fn global_average_pool(x: &Array) -> Array {
     Array::new(&dims, data)
 }
 
+fn global_max_pool(x: &Array) -> Array {
+    let points: usize = x.dims[2..].iter().product();
+    let data = x.data.chunks(points).map(|plane| plane.iter().copied().fold(f64::NEG_INFINITY, f64::max)).collect();
+    let dims: Vec<usize> = (0..x.rank()).map(|a| if a < 2 { x.dims[a] } else { 1 }).collect();
+    Array::new(&dims, data)
+}
+
 /// Training mode hands out the batch's mean and biased variance, mixed with the old by `momentum`.
 fn batch_normalization(call: &Call<'_>) -> Vec<Array> {
     let (x, scale, bias) = (call.input(0), call.input(1), call.input(2));
@@ -232,6 +241,27 @@ fn instance_normalization(call: &Call<'_>) -> Array {
             .collect::<Vec<_>>()
     });
     Array::new(&x.dims, planes.collect())
+}
+
+/// Scale and bias are of groups before opset 21, of channels since.
+fn group_normalization(call: &Call<'_>) -> Array {
+    let (x, scale, bias) = (call.input(0), call.input(1), call.input(2));
+    let epsilon = f64::from(call.node.float("epsilon", 1e-5));
+    let each = x.dims[1] / call.node.int("num_groups", 1) as usize;
+    let size = each * x.dims[2..].iter().product::<usize>();
+    let moments: Vec<(f64, f64)> = x
+        .data
+        .chunks(size)
+        .map(|values| {
+            let mean = values.iter().sum::<f64>() / size as f64;
+            (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / size as f64)
+        })
+        .collect();
+    Array::from_fn(&x.dims, |at| {
+        let (mean, var) = moments[x.flat(at) / size];
+        let of = if call.opset < 21 { at[1] / each } else { at[1] };
+        (x.at(at) - mean) / (var + epsilon).sqrt() * scale.data[of] + bias.data[of]
+    })
 }
 
 pub fn mat_mul(a: &Array, b: &Array) -> Array {

@@ -30,6 +30,10 @@ pub fn evaluate(call: &Call<'_>) -> Option<Vec<Array>> {
         "Slice" => vec![slice(call)],
         "Pad" => vec![pad(call)],
         "Gather" => vec![gather(call)],
+        "GatherND" => vec![gather_nd(call)],
+        "ScatterND" => vec![scatter_nd(call)],
+        "DepthToSpace" => vec![depth_to_space(call)],
+        "SpaceToDepth" => vec![space_to_depth(call)],
         "GatherElements" => vec![gather_elements(call)],
         "ScatterElements" => vec![scatter_elements(call)],
         "ConstantOfShape" => {
@@ -234,4 +238,50 @@ fn scatter_elements(call: &Call<'_>) -> Array {
         y.data[flat] = updates.at(&at) + if adds { y.data[flat] } else { 0.0 };
     }
     y
+}
+
+/// The coordinates that a row of `indices` gives, as far as they go.
+fn row(indices: &Array, lead: &[usize], x: &Array) -> Vec<usize> {
+    let depth = indices.dims[indices.rank() - 1];
+    let index = |i: usize| indices.at(&[lead, &[i]].concat()) as i64;
+    (0..depth).map(|i| (if index(i) < 0 { index(i) + x.dims[i] as i64 } else { index(i) }) as usize).collect()
+}
+
+fn gather_nd(call: &Call<'_>) -> Array {
+    assert_eq!(call.node.int("batch_dims", 0), 0);
+    let (x, indices) = (call.input(0), call.input(1));
+    let lead = indices.rank() - 1;
+    let dims = [&indices.dims[..lead], &x.dims[indices.dims[lead]..]].concat();
+    Array::from_fn(&dims, |at| x.at(&[&row(indices, &at[..lead], x)[..], &at[lead..]].concat()))
+}
+
+fn scatter_nd(call: &Call<'_>) -> Array {
+    let (indices, updates) = (call.input(1), call.input(2));
+    let mut y = call.input(0).clone();
+    let lead = indices.rank() - 1;
+    let adds = call.node.text("reduction", "none") == "add";
+    for at in coordinates(&updates.dims) {
+        let flat = y.flat(&[&row(indices, &at[..lead], &y)[..], &at[lead..]].concat());
+        y.data[flat] = updates.at(&at) + if adds { y.data[flat] } else { 0.0 };
+    }
+    y
+}
+
+fn depth_to_space(call: &Call<'_>) -> Array {
+    let (x, b) = (call.input(0), call.node.int("blocksize", 1) as usize);
+    let channels = x.dims[1] / (b * b);
+    let column_first = call.node.text("mode", "DCR") == "CRD";
+    Array::from_fn(&[x.dims[0], channels, x.dims[2] * b, x.dims[3] * b], |at| {
+        let within = at[2] % b * b + at[3] % b;
+        let channel = if column_first { at[1] * b * b + within } else { within * channels + at[1] };
+        x.at(&[at[0], channel, at[2] / b, at[3] / b])
+    })
+}
+
+fn space_to_depth(call: &Call<'_>) -> Array {
+    let (x, b) = (call.input(0), call.node.int("blocksize", 1) as usize);
+    Array::from_fn(&[x.dims[0], x.dims[1] * b * b, x.dims[2] / b, x.dims[3] / b], |at| {
+        let (within, channel) = (at[1] / x.dims[1], at[1] % x.dims[1]);
+        x.at(&[at[0], channel, at[2] * b + within / b, at[3] * b + within % b])
+    })
 }

@@ -13,6 +13,7 @@ pub fn evaluate(call: &Call<'_>) -> Option<Vec<Array>> {
         "ReduceL1" => vec![reduce(call, |v| v.iter().map(|x| x.abs()).sum())],
         "ReduceL2" => vec![reduce(call, |v| v.iter().map(|x| x * x).sum::<f64>().sqrt())],
         "ReduceSumSquare" => vec![reduce(call, |v| v.iter().map(|x| x * x).sum())],
+        "ReduceLogSumExp" => vec![reduce(call, |v| v.iter().map(|x| x.exp()).sum::<f64>().ln())],
         "Softmax" => vec![along(call, x, |row| {
             let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = row.iter().map(|v| (v - top).exp()).sum();

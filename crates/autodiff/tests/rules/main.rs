@@ -3,11 +3,24 @@
 // A test binary has no users: everything in it is private anyhow.
 #![allow(unreachable_pub)]
 
+mod average_pool;
 mod check;
+mod choice;
 mod conv;
+mod conv_transpose;
 #[path = "../evaluator/mod.rs"]
 mod evaluator;
+mod layer_norm;
+mod layout;
+mod matrix;
 mod movement;
 mod normalization;
+mod padding;
 mod pooling;
+mod power;
+mod rectifier;
+mod reduction;
 mod resize;
+mod selection;
+mod smooth;
+mod softmax;
