@@ -98,7 +98,7 @@ pub(super) fn evaluate(query: &Query<'_>, out: &Fact) -> Option<Tensor> {
         "Slice" => pick(first, &slice_sources(query, first, out)?)?,
         "Gather" => pick(first, &gather_sources(query, first, inputs.get(1).copied().flatten()?)?)?,
         "Transpose" => pick(first, &transpose_sources(query, first, out)?)?,
-        "Expand" => pick(first, &broadcast_sources(first.dims(), &out.dims))?,
+        "Expand" => pick(first, &broadcast_sources(first.dims(), &out.dims)?)?,
         "Where" => choose(&inputs, out)?,
         "ReduceProd" if out.len() == 1 => fold(first, |a, b| a.checked_mul(b), |a, b| a * b)?,
         "Floor" | "Ceil" | "Round" | "Sqrt" | "Neg" | "Abs" | "Not" | "Reciprocal" | "Exp" | "Log" => {
@@ -187,11 +187,13 @@ fn transpose_sources(query: &Query<'_>, x: &Tensor, out: &Fact) -> Option<Vec<us
     sources(&out.dims, |at| Some(perm.iter().zip(at).map(|(&axis, &i)| steps[axis] * i).sum()))
 }
 
-fn broadcast_sources(from: &[usize], out: &[usize]) -> Vec<usize> {
+/// For every element of `out`, the element of `from` that broadcasting puts there; none where it does not broadcast.
+fn broadcast_sources(from: &[usize], out: &[usize]) -> Option<Vec<usize>> {
     let steps = strides(from);
-    let skipped = out.len().saturating_sub(from.len());
+    let skipped = out.len().checked_sub(from.len())?;
+    let fits = (0..from.len()).all(|i| from[i] == 1 || from[i] == out[i + skipped]);
     let flat = |at: &[usize]| (0..from.len()).map(|i| if from[i] == 1 { 0 } else { at[i + skipped] * steps[i] }).sum();
-    sources(out, |at| Some(flat(at))).unwrap_or_default()
+    if fits { sources(out, |at| Some(flat(at))) } else { None }
 }
 
 fn concat(query: &Query<'_>, inputs: &[Option<&Tensor>], out: &Fact) -> Option<Lane> {
@@ -221,7 +223,7 @@ fn concat(query: &Query<'_>, inputs: &[Option<&Tensor>], out: &Fact) -> Option<L
 
 fn choose(inputs: &[Option<&Tensor>], out: &Fact) -> Option<Lane> {
     let [Some(condition), Some(yes), Some(no)] = inputs else { return None };
-    let spread = |t: &Tensor| pick(t, &broadcast_sources(t.dims(), &out.dims));
+    let spread = |t: &Tensor| pick(t, &broadcast_sources(t.dims(), &out.dims)?);
     match (spread(condition)?, spread(yes)?, spread(no)?) {
         (Lane::Int(c), Lane::Int(y), Lane::Int(n)) => {
             Some(Lane::Int(c.iter().zip(y.iter().zip(n)).map(|(&c, (&y, n))| if c != 0 { y } else { n }).collect()))
@@ -266,7 +268,7 @@ fn unary(operator: &str, x: &Tensor) -> Option<Lane> {
 
 fn binary(operator: &str, inputs: &[Option<&Tensor>], out: &Fact) -> Option<Lane> {
     let [Some(a), Some(b)] = inputs else { return None };
-    let spread = |t: &Tensor| pick(t, &broadcast_sources(t.dims(), &out.dims));
+    let spread = |t: &Tensor| pick(t, &broadcast_sources(t.dims(), &out.dims)?);
     match (spread(a)?, spread(b)?) {
         (Lane::Int(a), Lane::Int(b)) => {
             let function: fn(i64, i64) -> Option<i64> = match operator {
