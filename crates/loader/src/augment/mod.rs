@@ -5,10 +5,16 @@
 //! All others work on the values as floats, and round to whole numbers again where the file holds whole numbers.
 
 pub(crate) mod compose;
+mod distortion;
+mod dropout;
 mod exact;
+mod geometric;
+mod noise;
 mod parameters;
+mod photometric;
 pub(crate) mod resize;
 pub mod view;
+pub(crate) mod warp;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -120,7 +126,16 @@ impl Stage {
 pub(crate) type Entry = (&'static str, f64, fn(&mut parameters::Reader<'_>) -> Result<Box<dyn Transform>, Error>);
 
 /// Every augmentation there is, by family.
-const FAMILIES: &[&[Entry]] = &[exact::ENTRIES, resize::ENTRIES, compose::ENTRIES];
+const FAMILIES: &[&[Entry]] = &[
+    exact::ENTRIES,
+    resize::ENTRIES,
+    geometric::ENTRIES,
+    distortion::ENTRIES,
+    photometric::ENTRIES,
+    noise::ENTRIES,
+    dropout::ENTRIES,
+    compose::ENTRIES,
+];
 
 fn known() -> String {
     let mut names: Vec<&str> = FAMILIES.iter().flat_map(|family| family.iter().map(|entry| entry.0)).collect();

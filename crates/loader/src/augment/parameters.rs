@@ -100,6 +100,16 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
+    /// The parameters inside a table; an absent one is empty. What is in it that nobody asks for is not refused.
+    pub(crate) fn nested(&mut self, parameter: &'static str) -> Result<Reader<'a>, Error> {
+        static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
+        match self.value(parameter) {
+            None => Ok(Reader::new(self.name, &EMPTY)),
+            Some(Value::Object(inner)) => Ok(Reader::new(self.name, inner)),
+            Some(_) => Err(self.wrong(parameter, "a table")),
+        }
+    }
+
     /// An error of the augmentation as a whole.
     pub(crate) fn refuse(&self, reason: impl Into<String>) -> Error {
         Error::Augmentation { name: self.name.to_owned(), reason: reason.into() }

@@ -79,10 +79,9 @@ pub(crate) fn resize(sample: &mut Sample, height: usize, width: usize, method: M
     if (old_height, old_width) == (height, width) {
         return;
     }
-    let (rows, cols) = (Taps::new(old_height, height, method), Taps::new(old_width, width, method));
     let mut image = Array3::zeros((sample.image.dim().0, height, width));
     for (source, mut plane) in sample.image.outer_iter().zip(image.outer_iter_mut()) {
-        plane.assign(&through(source, &rows, &cols));
+        plane.assign(&resize_plane(source, height, width, method));
     }
     if method != Method::Nearest {
         let domain = sample.domain;
@@ -94,6 +93,11 @@ pub(crate) fn resize(sample: &mut Sample, height: usize, width: usize, method: M
     sample.valid = Array2::from_shape_fn((height, width), |(row, col)| sample.valid[pick(row, col)]);
     sample.image = image;
     sample.view = super::view::View::whole(height, width);
+}
+
+/// One band brought to `height` x `width` pixels; not rounded.
+pub(crate) fn resize_plane(source: ArrayView2<'_, f32>, height: usize, width: usize, method: Method) -> Array2<f32> {
+    through(source, &Taps::new(source.dim().0, height, method), &Taps::new(source.dim().1, width, method))
 }
 
 /// For each output position along one axis: source positions and their weights.
