@@ -10,9 +10,12 @@ pub(super) struct Component {
     pub(super) v: usize,
     /// Quantization table.
     pub(super) table: usize,
-    /// Size in samples that belong to the image.
+    /// Size in samples that belong to the image, before scaling.
     pub(super) width: usize,
     pub(super) height: usize,
+    /// 2 where the transform makes twice as many columns, or rows, as there are coefficients.
+    pub(super) x_scale: usize,
+    pub(super) y_scale: usize,
     /// Samples per row of `samples`: whole blocks.
     pub(super) stride: usize,
     pub(super) samples: Vec<u8>,
@@ -54,15 +57,22 @@ impl Frame {
             return Err("its sampling factors are not supported".to_owned());
         }
         let (units_across, units_down) = (width.div_ceil(8 * h_max), height.div_ceil(8 * v_max));
-        let component = |(part, (h, v)): (&[u8], &(usize, usize))| Component {
-            id: part[0],
-            h: *h,
-            v: *v,
-            table: usize::from(part[2]),
-            width: (width * h).div_ceil(h_max),
-            height: (height * v).div_ceil(v_max),
-            stride: units_across * h * 8,
-            samples: vec![0; units_across * h * 8 * units_down * v * 8],
+        let component = |(part, (h, v)): (&[u8], &(usize, usize))| {
+            let scale = |factor: usize, max: usize| if (max / factor).is_multiple_of(2) { 2 } else { 1 };
+            let (x_scale, y_scale) = (scale(*h, h_max), scale(*v, v_max));
+            let stride = units_across * h * 8 * x_scale;
+            Component {
+                id: part[0],
+                h: *h,
+                v: *v,
+                table: usize::from(part[2]),
+                width: (width * h).div_ceil(h_max),
+                height: (height * v).div_ceil(v_max),
+                x_scale,
+                y_scale,
+                stride,
+                samples: vec![0; stride * units_down * v * 8 * y_scale],
+            }
         };
         let components = parts.chunks_exact(3).zip(&factors).map(component).collect();
         Ok(Frame { width, height, h_max, v_max, components })
@@ -83,7 +93,7 @@ impl Frame {
 impl Component {
     /// The samples from a block's upper left one on, and their stride.
     pub(super) fn block_mut(&mut self, col: usize, row: usize) -> (&mut [u8], usize) {
-        let start = row * 8 * self.stride + col * 8;
+        let start = row * 8 * self.y_scale * self.stride + col * 8 * self.x_scale;
         (&mut self.samples[start..], self.stride)
     }
 }

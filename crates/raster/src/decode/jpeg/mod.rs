@@ -1,6 +1,8 @@
 //! Sequential JPEG as TIFF stores it: abbreviated streams whose tables are in the directory (ITU-T T.81, TIFF Technical Note 2).
 //!
-//! The inverse transform, upsampling and colour conversion are libjpeg's integer ones, so that pixels equal GDAL's.
+//! The inverse transform and colour conversion are libjpeg's integer ones, and chrominance is brought to size within the
+//! transform, as libjpeg 8 and later do. Pixels equal those of GDAL with that library; libjpeg-turbo interpolates chrominance,
+//! which differs by a few counts.
 
 mod frame;
 mod huffman;
@@ -162,7 +164,8 @@ impl Member<'_> {
             for x in 0..h {
                 let mut block = [0i32; 64];
                 self.block(bits, &mut block)?;
-                idct::inverse(&block, component.block_mut(col * h + x, row * v + y));
+                let (is_wide, is_high) = (component.x_scale == 2, component.y_scale == 2);
+                idct::inverse(&block, is_wide, is_high, component.block_mut(col * h + x, row * v + y));
             }
         }
         Ok(())
