@@ -1,9 +1,5 @@
-//! swath-train: runs a training graph on a stock ONNX Runtime.
-//!
-//! A training graph is an ONNX graph made by `swath-autodiff`: forward, loss, backward and optimiser in one.
-//! [`TrainSession`] runs it step after step, [`fit`](mod@fit) is the loop around it, [`schedule`] says how fast to learn
-//! at each step, [`checkpoint`] keeps the state on disk so that a run killed at any moment goes on where it was, and
-//! [`metrics`] judges what came out. Nothing here knows what the arrays mean.
+//! swath-train: runs a training graph on a stock ONNX Runtime, step after step; its README is this page.
+#![doc = include_str!("../README.md")]
 
 pub mod checkpoint;
 pub mod error;
