@@ -1,6 +1,7 @@
 //! Largest value of each window, where it was found, and the gradient that goes back there alone.
 
 use super::parallel::{Parallel, Shared, over_chunks};
+use super::simd::{Isa, Simd, WithSimd};
 
 /// Sizes of a pooling of `planes` planes (images times channels); pairs are (rows, columns).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,45 +25,91 @@ pub struct PoolShape {
 /// Index of a window that lies in the padding alone.
 const NOWHERE: i32 = -1;
 
-/// Largest values into `y` and their places within the plane, row by row, into `argmax`; the first of equal ones counts,
-/// and a NaN counts as larger than any number.
-pub fn max_pool(threads: &dyn Parallel, shape: &PoolShape, x: &[f32], y: &mut [f32], argmax: &mut [i32]) {
+/// Largest values into `y` and their places within the plane, row by row, into `argmax` (empty when nobody asks); the
+/// first of equal ones counts, and a NaN counts as larger than any number.
+pub fn max_pool(threads: &dyn Parallel, isa: Isa, shape: &PoolShape, x: &[f32], y: &mut [f32], argmax: &mut [i32]) {
     let (in_plane, out_plane) = (shape.in_size[0] * shape.in_size[1], shape.out_size[0] * shape.out_size[1]);
     let argmax = Shared::new(argmax);
     over_chunks(threads, y, out_plane, |plane, y| {
         let x = &x[plane * in_plane..(plane + 1) * in_plane];
         // SAFETY: each plane is one task.
         let argmax = unsafe { argmax.part(plane * out_plane, out_plane) };
-        for row in 0..shape.out_size[0] {
-            let rows = reach(shape, 0, row);
-            for col in 0..shape.out_size[1] {
-                let (mut best, mut place) = (f32::NEG_INFINITY, NOWHERE);
-                for at in rows.clone() {
-                    for at in reach(shape, 1, col).map(|x| at * shape.in_size[1] + x) {
-                        if x[at] > best || place == NOWHERE || (x[at].is_nan() && !best.is_nan()) {
-                            (best, place) = (x[at], at as i32);
-                        }
-                    }
-                }
-                let out = row * shape.out_size[1] + col;
-                y[out] = best;
-                if let Some(argmax) = argmax.get_mut(out) {
-                    *argmax = place;
-                }
-            }
-        }
+        let mut kept = Vec::new();
+        let argmax = if argmax.is_empty() {
+            kept.resize(out_plane, 0);
+            &mut kept[..]
+        } else {
+            argmax
+        };
+        isa.dispatch(Plane { shape, x, y, argmax });
     });
 }
 
-/// Positions within X along `axis` of the window of output position `out`.
+struct Plane<'a> {
+    shape: &'a PoolShape,
+    x: &'a [f32],
+    y: &'a mut [f32],
+    argmax: &'a mut [i32],
+}
+
+impl WithSimd for Plane<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let shape = self.shape;
+        self.y.fill(f32::NEG_INFINITY);
+        self.argmax.fill(NOWHERE);
+        let cols = shape.out_size[1];
+        for (row, (y, argmax)) in self.y.chunks_exact_mut(cols).zip(self.argmax.chunks_exact_mut(cols)).enumerate() {
+            for tap in 0..shape.kernel[0] {
+                let from = (row * shape.strides[0] + tap * shape.dilations[0]).wrapping_sub(shape.pads[0]);
+                if from >= shape.in_size[0] {
+                    continue;
+                }
+                let start = from * shape.in_size[1];
+                let x = &self.x[start..start + shape.in_size[1]];
+                for tap in 0..shape.kernel[1] {
+                    let shift = (tap * shape.dilations[1]) as isize - shape.pads[1] as isize;
+                    match shape.strides[1] {
+                        1 => take::<1>(x, start, shift, 1, y, argmax),
+                        2 => take::<2>(x, start, shift, 2, y, argmax),
+                        stride => take::<0>(x, start, shift, stride, y, argmax),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Takes `x[i · stride + shift]` as the largest of output column `i` where it is; `start` is the place of `x[0]`.
+/// A plain loop: compiled for the instruction set around it, it becomes vectors by itself, the more so with `STRIDE`
+/// known (zero: it is not).
 #[inline(always)]
-fn reach(shape: &PoolShape, axis: usize, out: usize) -> impl Iterator<Item = usize> + Clone {
-    let (start, pad, limit) = (out * shape.strides[axis], shape.pads[axis], shape.in_size[axis]);
-    let dilation = shape.dilations[axis];
-    (0..shape.kernel[axis]).filter_map(move |tap| {
-        let at = (start + tap * dilation).wrapping_sub(pad);
-        (at < limit).then_some(at)
-    })
+fn take<const STRIDE: usize>(
+    x: &[f32],
+    start: usize,
+    shift: isize,
+    stride: usize,
+    y: &mut [f32],
+    argmax: &mut [i32],
+) {
+    let stride = if STRIDE > 0 { STRIDE } else { stride };
+    // First output column whose pixel is inside, and how many from there on are.
+    let first = ((-shift).max(0) as usize).div_ceil(stride).min(y.len());
+    let at = (first * stride).wrapping_add_signed(shift);
+    if at >= x.len() {
+        return;
+    }
+    let count = (x.len() - at).div_ceil(stride).min(y.len() - first);
+    let (x, y, argmax) = (&x[at..=at + (count - 1) * stride], &mut y[first..], &mut argmax[first..]);
+    let (y, argmax) = (&mut y[..count], &mut argmax[..count]);
+    for i in 0..count {
+        let value = x[i * stride];
+        let larger = value > y[i] || argmax[i] == NOWHERE || (value.is_nan() && !y[i].is_nan());
+        y[i] = if larger { value } else { y[i] };
+        argmax[i] = if larger { (start + at + i * stride) as i32 } else { argmax[i] };
+    }
 }
 
 /// `dx` of `in_plane` elements per plane: each element of `dy` (`out_plane` per plane) added at its place. Places
@@ -111,7 +158,9 @@ mod tests {
         ];
         let x = [plane, plane.map(|x| -x)].concat();
         let (mut y, mut argmax) = (vec![0.0; 12], vec![0; 12]);
-        max_pool(&Threads(2), &shape, &x, &mut y, &mut argmax);
+        for isa in Isa::available() {
+            max_pool(&Threads(2), isa, &shape, &x, &mut y, &mut argmax);
+        }
         assert_eq!(y, [9.0, 9.0, 8.0, 9.0, 9.0, 8.0, -1.0, -2.0, 0.0, 0.0, -1.0, -1.0]);
         // Of the equal -1s of the second plane's last windows the first counts.
         assert_eq!(argmax, [6, 6, 8, 6, 6, 8, 0, 3, 4, 15, 12, 13]);

@@ -4,6 +4,7 @@ use ort::value::TensorElementType::Int32;
 
 use super::attributes::{dims, expect, flag, image, pads, pair, shape};
 use crate::kernels::cpu::maxpool::{PoolShape, max_pool, max_pool_grad};
+use crate::kernels::cpu::simd::Isa;
 use crate::kernels::error::KernelError;
 use crate::kernels::operator::{Attributes, Call, CpuOperator, F32, Slot, optional, required};
 
@@ -72,7 +73,7 @@ impl CpuOperator for MaxPool {
             pads: [self.pads[0], self.pads[1]],
         };
         let out = dims(&[n, c, out_size[0], out_size[1]]);
-        max_pool(call.threads(), &pool, x.data, call.output(0, &out)?, call.output(1, &out)?);
+        max_pool(call.threads(), Isa::detect(), &pool, x.data, call.output(0, &out)?, call.output(1, &out)?);
         Ok(())
     }
 

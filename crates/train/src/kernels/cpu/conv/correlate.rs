@@ -53,6 +53,8 @@ const BAND_PIXELS: usize = 1024;
 const DEPTH: usize = 144;
 /// Output channels of one task when bands alone are too few tasks.
 const TASK_ROWS: usize = 64;
+/// Pixels of small planes that a task takes together.
+const SMALL_PIXELS: usize = 256;
 /// Tasks that a batch is cut into at least, where it can be: enough for many threads to share evenly.
 const MIN_TASKS: usize = 32;
 
@@ -70,6 +72,9 @@ impl Correlation<'_> {
         let block = isa.rows();
         let split = if self.batch * bands >= MIN_TASKS { self.weights.rows } else { TASK_ROWS.min(self.weights.rows) };
         let splits = self.weights.rows.div_ceil(split);
+        // Small planes: a task takes several images, for each of which it would read the weights anew.
+        let images = if bands == 1 { (SMALL_PIXELS / (rows * cols)).clamp(1, self.batch) } else { 1 };
+        let groups = self.batch.div_ceil(images);
         let layout = Layout::new(&self.taps, band, cols);
         let together = (DEPTH / self.taps.len()).clamp(1, self.weights.channels);
         let offsets: Vec<u32> = (0..together)
@@ -79,18 +84,19 @@ impl Correlation<'_> {
         with_scratch(Use::Weights, self.weights.packed_len(block), |packed| {
             self.weights.pack(threads, block, packed);
             let (packed, output) = (&*packed, Shared::new(output));
-            threads.run(self.batch * bands * splits, &|task| {
-                let (image, rest) = (task / (bands * splits), task % (bands * splits));
+            threads.run(groups * bands * splits, &|task| {
+                let (image, rest) = (task / (bands * splits) * images, task % (bands * splits));
+                let images = images.min(self.batch - image);
                 let (y0, first) = (rest / splits * band, rest % splits * split);
                 let channels = first..(first + split).min(self.weights.rows);
                 let rows = band.min(rows - y0);
-                let len = if self.places.are_whole(&self.output) { 0 } else { channels.len() * rows * cols };
+                let len = if self.places.are_whole(&self.output) { 0 } else { images * channels.len() * rows * cols };
                 // Scratch is taken outside of vector code: a closure within it would compile without its instructions.
-                with_scratch(Use::Window, layout.len(together), |window| {
+                with_scratch(Use::Window, layout.len(images * together), |window| {
                     with_scratch(Use::Sums, len, |sums| {
                         let (all, output, layout, offsets) = (self, &output, &layout, &offsets[..]);
                         let operands = Operands { all, layout, offsets, packed, input, output };
-                        isa.dispatch(Band { operands, image, y0, rows, channels, window, sums });
+                        isa.dispatch(Band { operands, image, images, y0, rows, channels, window, sums });
                     });
                 });
             });
@@ -110,10 +116,11 @@ struct Operands<'a> {
     output: &'a Shared<'a, f32>,
 }
 
-/// One task: a band of one image, for some of the output channels.
+/// One task: a band of one or several images, for some of the output channels.
 struct Band<'a> {
     operands: Operands<'a>,
     image: usize,
+    images: usize,
     y0: usize,
     rows: usize,
     channels: std::ops::Range<usize>,
@@ -130,19 +137,23 @@ impl WithSimd for Band<'_> {
         let Operands { all, output, .. } = self.operands;
         let cols = all.places.count[1];
         let plane = all.output.size[0] * all.output.size[1];
-        let first_plane = (self.image * all.output.channels + all.output.first + self.channels.start) * plane;
+        let image_pitch = all.output.channels * plane;
+        let first_plane = self.image * image_pitch + (all.output.first + self.channels.start) * plane;
         if all.places.are_whole(&all.output) {
             let at = first_plane + (all.places.start[0] + self.y0) * cols;
             // SAFETY: the band's rows are consecutive in each plane, and no other task has this band and these channels.
-            unsafe { sum::<S>(self.operands, self.place(), self.window, output.at(at), plane) };
+            unsafe { sum::<S>(self.operands, self.place(), self.window, output.at(at), [image_pitch, plane]) };
             return;
         }
-        // SAFETY: `sums` holds a row of the band's pixels for each channel.
-        unsafe { sum::<S>(self.operands, self.place(), self.window, self.sums.as_mut_ptr(), self.rows * cols) };
+        let pixels = self.rows * cols;
+        let pitches = [self.channels.len() * pixels, pixels];
+        // SAFETY: `sums` holds a row of the band's pixels for each image and channel.
+        unsafe { sum::<S>(self.operands, self.place(), self.window, self.sums.as_mut_ptr(), pitches) };
         for (index, sums) in self.sums.chunks_exact(cols).enumerate() {
             let (channel, row) = (index / self.rows, index % self.rows);
+            let (image, channel) = (channel / self.channels.len(), channel % self.channels.len());
             let y = all.places.start[0] + (self.y0 + row) * all.places.strides[0];
-            let at = first_plane + channel * plane + y * all.output.size[1] + all.places.start[1];
+            let at = first_plane + image * image_pitch + channel * plane + y * all.output.size[1] + all.places.start[1];
             // SAFETY: this row of places belongs to this task alone; other columns of it are not touched.
             let out = unsafe { output.at(at) };
             for (x, sum) in sums.iter().enumerate() {
@@ -157,6 +168,7 @@ impl WithSimd for Band<'_> {
 #[derive(Clone, Copy)]
 struct Place {
     image: usize,
+    images: usize,
     y0: usize,
     rows: usize,
     first: usize,
@@ -166,16 +178,16 @@ struct Place {
 impl Band<'_> {
     #[inline(always)]
     fn place(&self) -> Place {
-        Place { image: self.image, y0: self.y0, rows: self.rows, first: self.channels.start, end: self.channels.end }
+        Place { image: self.image, images: self.images, y0: self.y0, rows: self.rows, first: self.channels.start, end: self.channels.end }
     }
 }
 
-/// Sums all products of a band into rows `pitch` apart, one per channel.
+/// Sums all products of a band into rows, one per image and channel, which lie `pitches` apart.
 ///
 /// # Safety
 /// `out` has room for `rows · cols` pixels in each row, and belongs to the caller; the processor has `S`.
 #[inline(always)]
-unsafe fn sum<S: Simd>(operands: Operands, place: Place, window: &mut [f32], out: *mut f32, pitch: usize) {
+unsafe fn sum<S: Simd>(operands: Operands, place: Place, window: &mut [f32], out: *mut f32, pitches: [usize; 2]) {
     let Operands { all, layout, offsets, packed, input, .. } = operands;
     let taps = layout.offsets.len();
     let pixels = place.rows * all.places.count[1];
@@ -184,8 +196,9 @@ unsafe fn sum<S: Simd>(operands: Operands, place: Place, window: &mut [f32], out
     let mut from = 0;
     while from < all.weights.channels {
         let now = (offsets.len() / taps).min(all.weights.channels - from);
-        for (c, channel) in window.chunks_exact_mut(layout.pitch).enumerate().take(now) {
-            let plane = (place.image * all.input.channels + all.input.first + from + c) * in_plane;
+        for (index, channel) in window.chunks_exact_mut(layout.pitch).enumerate().take(place.images * now) {
+            let (image, c) = (place.image + index / now, index % now);
+            let plane = (image * all.input.channels + all.input.first + from + c) * in_plane;
             layout.fill(&input[plane..plane + in_plane], all.input.size, place.y0, channel);
         }
         let start = |row: usize| match all.bias {
@@ -193,24 +206,26 @@ unsafe fn sum<S: Simd>(operands: Operands, place: Place, window: &mut [f32], out
             Some(bias) => Start::Bias(bias[row..].as_ptr()),
             None => Start::Zero,
         };
-        for pixel in (0..pixels).step_by(step) {
-            for row in (place.first..place.end).step_by(S::ROWS) {
-                // SAFETY: packed weights hold a block of `depth · ROWS` per `ROWS` rows, of which this reads
-                // `now · taps` products from channel `from`; every offset plus `pixel` is within the window and its
-                // slack; the output is the caller's promise.
-                unsafe {
-                    let tile = Tile {
-                        weights: packed.as_ptr().add((row * all.weights.channels + from * S::ROWS) * taps),
-                        window: window.as_ptr().add(pixel),
-                        offsets: offsets.as_ptr(),
-                        depth: now * taps,
-                        out: out.add((row - place.first) * pitch + pixel),
-                        out_pitch: pitch,
-                        rows: S::ROWS.min(place.end - row),
-                        pixels: step.min(pixels - pixel),
-                        start: start(row),
-                    };
-                    tile.compute::<S>();
+        for image in 0..place.images {
+            for pixel in (0..pixels).step_by(step) {
+                for row in (place.first..place.end).step_by(S::ROWS) {
+                    // SAFETY: packed weights hold a block of `depth · ROWS` per `ROWS` rows, of which this reads
+                    // `now · taps` products from channel `from`; every offset plus `pixel` is within the image's part
+                    // of the window and its slack; the output is the caller's promise.
+                    unsafe {
+                        let tile = Tile {
+                            weights: packed.as_ptr().add((row * all.weights.channels + from * S::ROWS) * taps),
+                            window: window.as_ptr().add(image * now * layout.pitch + pixel),
+                            offsets: offsets.as_ptr(),
+                            depth: now * taps,
+                            out: out.add(image * pitches[0] + (row - place.first) * pitches[1] + pixel),
+                            out_pitch: pitches[1],
+                            rows: S::ROWS.min(place.end - row),
+                            pixels: step.min(pixels - pixel),
+                            start: start(row),
+                        };
+                        tile.compute::<S>();
+                    }
                 }
             }
         }

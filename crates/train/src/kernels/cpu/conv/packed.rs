@@ -41,13 +41,26 @@ impl WeightView<'_> {
         if rows < BLOCK {
             out.fill(0.0);
         }
-        let mut products = out.chunks_exact_mut(BLOCK);
+        let last = (first + rows - 1) * self.row_pitch + (self.channels - 1) * self.channel_pitch;
+        let reach = last + self.taps.iter().max().copied().unwrap_or(0);
+        assert!(reach < self.weights.len() && out.len() == self.depth() * BLOCK);
+        let mut to = out.as_mut_ptr();
         for channel in 0..self.channels {
             let at = first * self.row_pitch + channel * self.channel_pitch;
             for tap in self.taps {
-                let Some(out) = products.next() else { return };
-                for (row, out) in out.iter_mut().enumerate().take(rows) {
-                    *out = self.weights[at + row * self.row_pitch + tap];
+                // SAFETY: the assertion bounds every read, and `to` passes over `depth · BLOCK` elements in all.
+                unsafe {
+                    let from = self.weights.as_ptr().add(at + tap);
+                    if rows == BLOCK {
+                        for row in 0..BLOCK {
+                            *to.add(row) = *from.add(row * self.row_pitch);
+                        }
+                    } else {
+                        for row in 0..rows {
+                            *to.add(row) = *from.add(row * self.row_pitch);
+                        }
+                    }
+                    to = to.add(BLOCK);
                 }
             }
         }
