@@ -14,8 +14,7 @@ demo: build runtime
 	$(SWATH) demo --out demo
 
 test: runtime
-	cargo nextest run --release --workspace --no-fail-fast
-	cargo test --release --workspace --doc
+	cargo test --release --workspace --no-fail-fast
 
 lint:
 	cargo fmt --all --check

@@ -125,7 +125,8 @@ pub(crate) fn run(args: &DescribeArgs) -> Result<()> {
 
 async fn sample(args: &DescribeArgs, meaning: &Meaning, fetcher: &Fetcher, files: &name::Joined) -> Result<Sample> {
     let path = &files.image;
-    let raster = fetcher.open(&path.to_string_lossy()).await.with_context(|| format!("image {}", path.display()))?;
+    let raster = fetcher.open(&path.to_string_lossy()).await?;
+    raster.check_complete()?;
     let mut image = image_file(path, &raster.header, &args.bands, datetime(args, path)?)?;
     image.split = meaning.split(args, path)?;
     image.size_bytes = Some(raster.file_bytes);

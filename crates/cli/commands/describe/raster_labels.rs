@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use swath_catalog::{Band, classification::Class, label::Count, publish::LabelContent};
 use swath_raster::{BlockCache, Fetcher, Raster, ReadPlan, ReadRequest, Window};
 
@@ -20,8 +20,7 @@ pub(super) async fn read(
     values: &[(String, i64)],
 ) -> Result<(LabelContent, Vec<Count>)> {
     ensure!(!values.is_empty(), "say what the values of raster labels mean: --classes NAME=VALUE,NAME=VALUE,…");
-    let about = || format!("label {}", path.display());
-    let raster = fetcher.open(&path.to_string_lossy()).await.with_context(about)?;
+    let raster = fetcher.open(&path.to_string_lossy()).await?;
     let header = &raster.header;
     ensure!(
         header.bands.len() == 1,
@@ -30,7 +29,7 @@ pub(super) async fn read(
         header.bands.len()
     );
     ensure!(header.grid.crs.is_some(), "label {} has no coordinate reference system: assign one", path.display());
-    let found = count_values(fetcher, &raster).await.with_context(about)?;
+    let found = count_values(fetcher, &raster).await?;
     let nodata = header.nodata;
     for (value, pixels) in &found {
         let is_known = values.iter().any(|(_, known)| known == value) || nodata == Some(*value as f64);
@@ -59,7 +58,7 @@ async fn count_values(fetcher: &Fetcher, raster: &Arc<Raster>) -> Result<BTreeMa
         let pixels = fetcher.read(plan, &cache).await?;
         // Class values are small whole numbers, which f32 holds exactly up to 2^24.
         for value in &pixels.samples.to_f32() {
-            ensure!(value.fract() == 0.0, "it holds the value {value}: class values are whole numbers");
+            ensure!(value.fract() == 0.0, "label {}: it holds {value}, and class values are whole numbers", raster.href);
             *counts.entry(*value as i64).or_insert(0) += 1;
         }
     }

@@ -1,0 +1,66 @@
+//! The command line as typed: one variant a command, each with its arguments beside its code in `commands/`.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands;
+
+/// Fine-tunes segmentation networks on labelled satellite images found through STAC.
+#[derive(Debug, Parser)]
+#[command(name = "swath", version, about, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Show more of what happens (-v: progress of each stage, -vv: everything).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Every command of swath.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a labelled landscape, fine-tune on it with and without pre-training, judge, map and report.
+    Demo(commands::demo::DemoArgs),
+    /// Write a STAC catalog for images and labels that you have as files.
+    Describe(commands::describe::DescribeArgs),
+    /// Fine-tune a network on a labelled catalog as swath.toml says.
+    Finetune(commands::finetune::FinetuneArgs),
+    /// Judge a fine-tuned network on the held-out part of a dataset.
+    Evaluate(commands::evaluate::EvaluateArgs),
+    /// Map a whole scene with a fine-tuned network.
+    Predict(commands::predict::PredictArgs),
+    /// Change the input bands or the class head of an exported network.
+    Adapt(commands::adapt::AdaptArgs),
+    /// Write the forward-and-backward graph of a network as ONNX.
+    Gradients(commands::gradients::GradientsArgs),
+    /// Measure one stage on this machine; prints JSON.
+    Bench(commands::bench::BenchArgs),
+}
+
+impl Command {
+    /// Runs the command that was typed.
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Demo(args) => commands::demo::run(args),
+            Self::Describe(args) => commands::describe::run(args),
+            Self::Finetune(args) => commands::finetune::run(args),
+            Self::Evaluate(args) => commands::evaluate::run(args),
+            Self::Predict(args) => commands::predict::run(args),
+            Self::Adapt(args) => commands::adapt::run(args),
+            Self::Gradients(args) => commands::gradients::run(args),
+            Self::Bench(args) => commands::bench::run(args),
+        }
+    }
+}
+
+/// Sends log lines to standard error: warnings by default, more with `-v`, or as `SWATH_LOG` says.
+pub(crate) fn init_logging(args: &Args) {
+    let level = match args.verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SWATH_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+}

@@ -1,0 +1,39 @@
+//! `swath bench`: one stage measured on this machine, as JSON lines that a script can compare.
+
+mod replay;
+mod step;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+/// Arguments of `swath bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    stage: Stage,
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+enum Stage {
+    /// Seconds, throughput and peak memory of a training step on random input.
+    Step(step::StepArgs),
+    /// The loss of each step on batches kept in a file, to compare with another implementation.
+    Replay(replay::ReplayArgs),
+}
+
+/// Measures what was asked for.
+pub(crate) fn run(args: &BenchArgs) -> Result<()> {
+    match &args.stage {
+        Stage::Step(args) => step::run(args),
+        Stage::Replay(args) => replay::run(args),
+    }
+}
+
+/// Highest resident memory of this process so far in MiB, as Linux counts it; `None` elsewhere.
+fn peak_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}

@@ -1,0 +1,132 @@
+//! `swath bench step`: a whole training step and its parts, on random input.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use ndarray::{Array3, Array4};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+use swath_autodiff::{Adaptation, Model, Optimizer, TrainingGraph, TrainingOptions, adapt, training_graph};
+use swath_train::{Device, InferenceSession, SessionOptions, StepInputs, TrainSession};
+
+use crate::commands::gradients::parse_size;
+use crate::settings::{Operators, Statistics};
+
+/// Steps before the first one counted: memory is laid out and threads are started in them.
+const WARM_UP_STEPS: u64 = 3;
+
+/// Arguments of `swath bench step`.
+#[derive(Debug, Args)]
+pub(crate) struct StepArgs {
+    /// The exported network.
+    model: PathBuf,
+    /// Images in a batch.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    batch: usize,
+    /// Height and width of an image in pixels.
+    #[arg(long, value_name = "HxW", value_parser = parse_size, default_value = "256x256")]
+    size: (usize, usize),
+    /// Classes; the head is changed where it has another number.
+    #[arg(long, value_name = "K")]
+    classes: Option<usize>,
+    /// Threads of ONNX Runtime.
+    #[arg(long, value_name = "T")]
+    threads: Option<usize>,
+    /// cpu, cuda or cuda:INDEX.
+    #[arg(long, default_value = "cpu")]
+    device: Device,
+    /// Statistics used by BatchNormalization.
+    #[arg(long, value_enum, default_value = "train")]
+    batchnorm: Statistics,
+    /// Pattern of parameter names that are not trained; may be given again.
+    #[arg(long, value_name = "PATTERN")]
+    freeze: Vec<String>,
+    /// Operators of the graph.
+    #[arg(long, value_enum, default_value = "swath")]
+    operators: Operators,
+    /// Steps counted; the median is printed.
+    #[arg(long, value_name = "S", default_value_t = 6)]
+    steps: u64,
+}
+
+/// Prints one JSON line.
+pub(crate) fn run(args: &StepArgs) -> Result<()> {
+    ensure!(args.steps > 0, "nothing to measure: give --steps of at least 1");
+    let about = || format!("{}", args.model.display());
+    let mut model = Model::load(&args.model).with_context(about)?;
+    if args.classes.is_some() {
+        model = adapt(&model, &Adaptation { classes: args.classes, ..Adaptation::default() }).with_context(about)?.0;
+    }
+    let inspection = model.inspect().with_context(about)?;
+    let shape = [args.batch, inspection.bands, args.size.0, args.size.1];
+    let mut options = TrainingOptions::new(shape);
+    options.batchnorm = args.batchnorm.into();
+    options.freeze.clone_from(&args.freeze);
+    options.lowering = args.operators.into();
+    options.optimizer = Optimizer::adamw();
+    let graph = training_graph(&model, &options).with_context(about)?;
+    let session_options =
+        SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
+    let mut session = TrainSession::new(&graph, &session_options)?;
+    drop(graph);
+
+    let mut random = ChaCha8Rng::seed_from_u64(0);
+    let images = Array4::from_shape_simple_fn(shape, || random.random_range(-1.0_f32..1.0));
+    let classes = i64::try_from(inspection.classes)?;
+    let target = Array3::from_shape_simple_fn([shape[0], shape[2], shape[3]], || random.random_range(0..classes));
+    let mut seconds = Vec::new();
+    let mut loss = f32::NAN;
+    for step in 1..=WARM_UP_STEPS + args.steps {
+        let start = Instant::now();
+        let inputs = StepInputs {
+            tensors: vec![
+                (TrainingGraph::INPUT, images.view().into()),
+                (TrainingGraph::TARGET, target.view().into()),
+            ],
+            learning_rate: 1e-4,
+            step,
+        };
+        loss = session.step(&inputs)?.loss;
+        if step > WARM_UP_STEPS {
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+    }
+    let peak_mib = super::peak_mib();
+    let execution = session.execution().clone();
+    drop(session);
+    let step_s = median(&mut seconds);
+    let forward_s = forward_seconds(&model, &images, &session_options, args.steps)?;
+    let line = json!({
+        "model": args.model.display().to_string(), "batch": shape[0], "bands": shape[1],
+        "size": [shape[2], shape[3]], "classes": inspection.classes, "operators": args.operators,
+        "batchnorm": args.batchnorm, "freeze": args.freeze, "steps": args.steps, "loss": loss,
+        "step_s": step_s, "inference_s": forward_s, "images_per_s": shape[0] as f64 / step_s,
+        "peak_mib": peak_mib, "execution": execution,
+    });
+    println!("{line}");
+    Ok(())
+}
+
+/// Median seconds of the plain inference network on the same batch.
+fn forward_seconds(model: &Model, images: &Array4<f32>, options: &SessionOptions, runs: u64) -> Result<f64> {
+    let mut session = InferenceSession::from_bytes(&model.to_bytes()?, options)?;
+    let mut seconds = Vec::new();
+    for run in 0..1 + runs {
+        let start = Instant::now();
+        session.run_with(images.view(), |_| ())?;
+        if run > 0 {
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+    }
+    Ok(median(&mut seconds))
+}
+
+/// Median of at least one value.
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}

@@ -1,0 +1,232 @@
+//! `swath finetune`: labelled catalog and exported network in, fine-tuned network with metrics, item and report out.
+
+mod publish;
+mod trainer;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use swath_autodiff::{Adaptation, Model, TrainingGraph, adapt, training_graph, write_back};
+use swath_catalog::Pair;
+use swath_loader::{Batch, Dataset, Part};
+use swath_train::checkpoint::{CheckpointStore, Mark};
+use swath_train::fit::{self, FitOptions, Outcome, Summary, fit};
+use swath_train::{InferenceSession, TrainSession};
+
+use crate::judge::{JudgedChip, judge};
+use crate::network::Network;
+use crate::run_folder::{FileRecord, RunFolder, RunRecord};
+use crate::scores::Scores;
+use crate::settings::Settings;
+use trainer::{Saved, Trainer};
+
+/// Arguments of `swath finetune`.
+#[derive(Debug, Args)]
+pub(crate) struct FinetuneArgs {
+    /// The settings; `swath.toml` needs only catalog, model and classes.
+    config: PathBuf,
+    /// Change a setting: dotted key and TOML value, for example training.steps=50; may be given again.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Go on from the last checkpoint of the run.
+    #[arg(long)]
+    resume: bool,
+    /// Replace the run in the out folder.
+    #[arg(long, conflicts_with = "resume")]
+    overwrite: bool,
+}
+
+/// What to do about a run that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Refuse,
+    Resume,
+    Overwrite,
+}
+
+/// A finished run, for those who show it.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) folder: RunFolder,
+    pub(crate) dataset: Dataset,
+    pub(crate) scores: Scores,
+    pub(crate) chips: Vec<JudgedChip>,
+    pub(crate) record: RunRecord,
+}
+
+/// Chips kept for the report.
+const SHOWN_CHIPS: usize = 4;
+
+/// Fine-tunes and tells the result.
+pub(crate) fn run(args: &FinetuneArgs) -> Result<()> {
+    let settings = Settings::read(&args.config, &args.overrides)?;
+    let existing = match (args.resume, args.overwrite) {
+        (true, _) => Existing::Resume,
+        (_, true) => Existing::Overwrite,
+        _ => Existing::Refuse,
+    };
+    let finished = finetune(&settings, existing)?;
+    publish::report(&settings, &finished)?;
+    println!("{}", finished.scores.table());
+    println!("{}", finished.folder.report().display());
+    Ok(())
+}
+
+/// Fine-tunes as the settings say, judges on the held-out part and writes the run's folder, the report aside.
+pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finished> {
+    let network = Network::open(&settings.model)?;
+    let pairs = crate::dataset::read_pairs(&settings.catalog)?;
+    let dataset = crate::dataset::open(settings, network.card.as_ref(), &pairs)?;
+    let (model, adaptations) = fit_to_data(&network, &dataset, settings)?;
+    dataset.normaliser()?;
+
+    let batches = dataset.train(0)?.total();
+    ensure!(batches > 0, "an epoch holds fewer samples than recipe.batch = {}; raise recipe.samples", settings.recipe.batch);
+    let total = settings.training.total_steps(batches);
+    let side = settings.recipe.output_px.unwrap_or(settings.recipe.window_px);
+    let shape = [settings.recipe.batch, dataset.band_names().len(), side, side];
+    let graph = training_graph(&model, &settings.training_options(shape))
+        .with_context(|| format!("{}", network.path.display()))?;
+    let session = TrainSession::new(&graph, &settings.training.session_options())?;
+
+    let folder = RunFolder::new(&settings.out);
+    folder.create(existing != Existing::Refuse)?;
+    let (trained, summary) = train(settings, &dataset, session, &folder, total, batches, existing)?;
+    let tuned = into_network(&model, &graph, &trained.session)?;
+    if summary.outcome == Outcome::Stopped {
+        bail!("stopped after {} of {total} steps; go on with: swath finetune … --resume", summary.progress.step);
+    }
+    let record = record(&network, settings, &pairs, &dataset, adaptations, &trained, &summary)?;
+    let mut inference = InferenceSession::from_bytes(&tuned.to_bytes()?, &settings.training.session_options())?;
+    let part = if dataset.parts().iter().any(|parts| !parts.rectangles(Part::Test).is_empty()) {
+        Part::Test
+    } else {
+        Part::Validate
+    };
+    let judgement = judge(&dataset, part, &mut inference, settings.classes.len(), SHOWN_CHIPS)?;
+    let scores = Scores::new(&part.to_string(), &settings.classes, &judgement.confusion);
+    let finished = Finished { folder, dataset, scores, chips: judgement.chips, record };
+    publish::write(settings, &network, &tuned, &pairs, &finished)?;
+    Ok(finished)
+}
+
+/// Bands and classes of the network brought to those of the data.
+fn fit_to_data(network: &Network, dataset: &Dataset, settings: &Settings) -> Result<(Model, Vec<String>)> {
+    let bands = dataset.band_names().len();
+    let wanted = Adaptation {
+        input_channels: Some(bands),
+        classes: Some(settings.classes.len()),
+        seed: settings.training.seed,
+    };
+    let (model, report) =
+        adapt(&network.model, &wanted).with_context(|| format!("{}", network.path.display()))?;
+    Ok((model, report.changes))
+}
+
+fn train(
+    settings: &Settings,
+    dataset: &Dataset,
+    mut session: TrainSession,
+    folder: &RunFolder,
+    total: u64,
+    batches: u64,
+    existing: Existing,
+) -> Result<(Trainer, Summary)> {
+    let text = settings.to_toml()?;
+    let mut progress = fit::Progress::default();
+    let store = CheckpointStore::new(folder.checkpoint());
+    if existing == Existing::Overwrite {
+        let _ = std::fs::remove_dir_all(folder.checkpoint());
+    }
+    if existing == Existing::Resume {
+        let saved = store.load::<Saved>(Mark::Last)?;
+        let saved = saved.with_context(|| format!("{} has no checkpoint to go on from", folder.root().display()))?;
+        session.load_state(saved.named())?;
+        progress = saved.state.progress;
+    }
+    crate::run_folder::write_text(&folder.settings(), &text)?;
+    let options = FitOptions {
+        steps: total,
+        until: settings.training.until,
+        learning_rate: settings.training.learning_rate,
+        schedule: settings.training.schedule.clone(),
+        save_every: (settings.training.checkpoint_every > 0).then_some(settings.training.checkpoint_every),
+        ..FitOptions::default()
+    };
+    watch_for_ctrl_c()?;
+    let mut trainer = Trainer::new(session, folder, text, total, progress.step)?;
+    let stream = epochs(dataset.clone(), batches, progress.step);
+    let summary = fit(&mut trainer, stream, &options, progress, &STOP)?;
+    Ok((trainer, summary))
+}
+
+/// Training batches from step `done` on, epoch after epoch.
+fn epochs(dataset: Dataset, batches: u64, done: u64) -> impl Iterator<Item = Result<Batch>> {
+    (done / batches..).flat_map(move |epoch| {
+        let first = if epoch == done / batches { done % batches } else { 0 };
+        let (stream, error) = match dataset.train_from(epoch, first) {
+            Ok(stream) => (Some(stream), None),
+            Err(error) => (None, Some(Err(error.into()))),
+        };
+        stream.into_iter().flatten().map(|batch| batch.map_err(Into::into)).chain(error)
+    })
+}
+
+/// Raised by the first Ctrl-C; the second one ends the process at once.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Watches for Ctrl-C from now on; a command that trains twice watches already.
+fn watch_for_ctrl_c() -> Result<()> {
+    let handler = || {
+        if STOP.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping after this step; press Ctrl-C again to end at once");
+    };
+    match ctrlc::set_handler(handler) {
+        Ok(()) | Err(ctrlc::Error::MultipleHandlers) => Ok(()),
+        Err(error) => Err(error).context("cannot watch for Ctrl-C"),
+    }
+}
+
+/// The network with the trained parameters and statistics.
+fn into_network(model: &Model, graph: &TrainingGraph, session: &TrainSession) -> Result<Model> {
+    use swath_autodiff::Role;
+    let kept = |name: &str| {
+        let role = graph.state.iter().find(|tensor| tensor.name == name).map(|tensor| tensor.role);
+        matches!(role, Some(Role::Parameter | Role::RunningStatistic))
+    };
+    let state = session.state()?;
+    let tensors = state.iter().filter(|tensor| kept(tensor.name)).map(|tensor| (tensor.name, tensor.values.as_ref()));
+    Ok(write_back(model, tensors)?)
+}
+
+fn record(
+    network: &Network,
+    settings: &Settings,
+    pairs: &[Pair],
+    dataset: &Dataset,
+    adaptations: Vec<String>,
+    trained: &Trainer,
+    summary: &Summary,
+) -> Result<RunRecord> {
+    Ok(RunRecord {
+        software: format!("swath {}", env!("CARGO_PKG_VERSION")),
+        command: std::env::args().collect(),
+        finished_at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        training_s: summary.progress.elapsed_s,
+        wait_share: trained.wait_share(),
+        steps: summary.progress.step,
+        outcome: summary.outcome,
+        execution: trained.session.execution().clone(),
+        initial_model: FileRecord::of(&network.path)?,
+        adaptations,
+        catalog: FileRecord::of(&settings.catalog)?,
+        pairs: pairs.iter().map(|pair| pair.id.clone()).collect(),
+        bands: dataset.band_names().to_vec(),
+        normaliser: dataset.normaliser()?.clone(),
+        failed_blocks: dataset.failed_blocks().iter().map(|block| format!("{block:?}")).collect(),
+    })
+}

@@ -1,0 +1,10 @@
+//! One file per command: its arguments and what it does.
+
+pub(crate) mod adapt;
+pub(crate) mod bench;
+pub(crate) mod demo;
+pub(crate) mod describe;
+pub(crate) mod evaluate;
+pub(crate) mod finetune;
+pub(crate) mod gradients;
+pub(crate) mod predict;

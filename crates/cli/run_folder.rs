@@ -1,0 +1,175 @@
+//! The folder of a run: what lies where, and the record of how it was made.
+//!
+//! ```text
+//! swath.toml      every setting, defaults included
+//! model.onnx      the fine-tuned network, for inference
+//! item.json       its STAC item (MLM): bands, scaling, classes, metrics
+//! metrics.json    scores on the held-out part
+//! history.jsonl   one line per optimiser step
+//! statistics.json bands and classes of the training part
+//! run.json        how the run was made
+//! report.html     all of it on one page
+//! checkpoint/     where to go on from with --resume
+//! ```
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use swath_loader::Normaliser;
+use swath_train::Execution;
+use swath_train::fit::{Outcome, StepRecord};
+
+/// A run's folder.
+#[derive(Debug, Clone)]
+pub(crate) struct RunFolder(PathBuf);
+
+/// How a run was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunRecord {
+    /// Name and version of this program.
+    pub(crate) software: String,
+    /// The command as typed.
+    pub(crate) command: Vec<String>,
+    /// When training ended, RFC 3339.
+    pub(crate) finished_at: String,
+    /// Wall time of the training in seconds.
+    pub(crate) training_s: f64,
+    /// Share of that time spent waiting for data.
+    pub(crate) wait_share: f64,
+    /// Optimiser steps done, and why no more were.
+    pub(crate) steps: u64,
+    /// Why training ended.
+    pub(crate) outcome: Outcome,
+    /// What ran the training graph.
+    pub(crate) execution: Execution,
+    /// Network that training began from.
+    pub(crate) initial_model: FileRecord,
+    /// What was changed in it before training.
+    pub(crate) adaptations: Vec<String>,
+    /// The catalog.
+    pub(crate) catalog: FileRecord,
+    /// Ids of the image-and-label pairs.
+    pub(crate) pairs: Vec<String>,
+    /// Names of the bands in the order of the input.
+    pub(crate) bands: Vec<String>,
+    /// What was done to pixel values.
+    pub(crate) normaliser: Normaliser,
+    /// Blocks that could not be read, under a policy that goes on.
+    pub(crate) failed_blocks: Vec<String>,
+}
+
+/// A file that went in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FileRecord {
+    /// Its path.
+    pub(crate) path: PathBuf,
+    /// Its SHA-256, hexadecimal.
+    pub(crate) sha256: String,
+}
+
+impl FileRecord {
+    /// Takes note of a file.
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        Ok(Self { path: path.to_owned(), sha256: crate::network::sha256_file(path)? })
+    }
+}
+
+impl RunFolder {
+    /// The run at `root`, which need not be there yet.
+    pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+
+    /// Makes the folder. One that already holds a run is refused unless it is to be gone on with or replaced.
+    pub(crate) fn create(&self, may_exist: bool) -> Result<()> {
+        let holds_something = fs::read_dir(&self.0).is_ok_and(|mut entries| entries.next().is_some());
+        ensure!(
+            may_exist || !holds_something,
+            "{} already holds a run: go on with --resume, replace it with --overwrite, or choose another --out",
+            self.0.display()
+        );
+        fs::create_dir_all(&self.0).with_context(|| format!("cannot make the folder {}", self.0.display()))
+    }
+
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.0.join("swath.toml")
+    }
+
+    pub(crate) fn model(&self) -> PathBuf {
+        self.0.join("model.onnx")
+    }
+
+    pub(crate) fn item(&self) -> PathBuf {
+        self.0.join("item.json")
+    }
+
+    pub(crate) fn metrics(&self) -> PathBuf {
+        self.0.join("metrics.json")
+    }
+
+    pub(crate) fn history(&self) -> PathBuf {
+        self.0.join("history.jsonl")
+    }
+
+    pub(crate) fn statistics(&self) -> PathBuf {
+        self.0.join("statistics.json")
+    }
+
+    pub(crate) fn record(&self) -> PathBuf {
+        self.0.join("run.json")
+    }
+
+    pub(crate) fn report(&self) -> PathBuf {
+        self.0.join("report.html")
+    }
+
+    pub(crate) fn checkpoint(&self) -> PathBuf {
+        self.0.join("checkpoint")
+    }
+
+    /// Reads the step records of the run.
+    pub(crate) fn read_history(&self) -> Result<Vec<StepRecord>> {
+        let path = self.history();
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let line = |line: &str| serde_json::from_str(line).with_context(|| format!("{}: {line}", path.display()));
+        text.lines().filter(|text| !text.trim().is_empty()).map(line).collect()
+    }
+}
+
+/// Reads a JSON file of a run.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is not what swath writes there", path.display()))
+}
+
+/// Writes a text file through a temporary name.
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        readable(file.as_file())?;
+        file.persist(path).map_err(|error| error.error)
+    };
+    write().map(drop).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Temporary files are made for their owner alone; a run is for everyone.
+fn readable(file: &fs::File) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
+}

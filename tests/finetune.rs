@@ -1,0 +1,91 @@
+//! From files to a map with the binary: describe, fine-tune, evaluate, predict, and what each leaves behind.
+
+mod support;
+
+use std::fs;
+
+use serde_json::Value;
+use support::{prepare, real_data, refuse, succeed};
+
+fn json(path: &std::path::Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_small_dataset_is_learnt_judged_and_mapped() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    prepare(folder);
+    succeed(folder, &["finetune", "swath.toml"]);
+    let run = folder.join("run");
+
+    // Dark and bright ground differ by more than ten times their grain: anything that learns tells them apart.
+    let metrics = json(&run.join("metrics.json"));
+    assert!(metrics["classes"][1]["iou"].as_f64().unwrap() > 0.8, "{metrics}");
+    let history = fs::read_to_string(run.join("history.jsonl")).unwrap();
+    assert_eq!(history.lines().count(), 30);
+    let item = json(&run.join("item.json"));
+    let names: Vec<&str> = item["properties"]["bands"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["B02", "B03", "B04", "B08"]);
+    assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("water"));
+
+    // The network alone, read back from its file, gives the scores that the run wrote.
+    let again: Value = serde_json::from_str(&succeed(folder, &["evaluate", "run", "--json"])).unwrap();
+    assert_eq!(again["confusion"], metrics["confusion"]);
+
+    succeed(folder, &["predict", "run", "images/p1_2024-05-01.tif", "--bands", "B02,B03,B04,B08", "--tile", "64", "--overlap", "16", "-o", "map.tif"]);
+    let map = json(&folder.join("map.json"));
+    assert_eq!(map["properties"]["processing:level"], "L4");
+    assert_eq!(map["properties"]["proj:code"], "EPSG:32631");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_a_resumed_one_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    prepare(folder);
+    let train = |out: &str, more: &[&str]| {
+        let out = format!("out={out}");
+        let arguments = ["finetune", "swath.toml", "--set", &out, "--set", "training.checkpoint_every=7"];
+        succeed(folder, &[&arguments, more].concat());
+    };
+    let model = |run: &str| fs::read(folder.join(run).join("model.onnx")).unwrap();
+    train("first", &["--set", "training.workers=1"]);
+    train("second", &["--set", "training.workers=2"]);
+    assert!(model("first") == model("second"), "the number of workers changed the result");
+
+    // A run cut off after its checkpoint at step 14 and gone on with.
+    train("third", &["--set", "training.until=14"]);
+    train("third", &["--resume"]);
+    assert!(model("first") == model("third"), "going on changed the result");
+    refuse(folder, &["finetune", "swath.toml", "--set", "out=first"], &["first", "--resume", "--overwrite"]);
+}
+
+#[test]
+fn the_reservoir_is_learnt_from_polygons() {
+    let Some(data) = real_data("boadella") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let bands = "B01,B02,B03,B04,B05,B06,B07,B08,B8A,B09,B11,B12";
+    let (images, labels) = (data.join("images/*.tif"), data.join("labels/*.geojson"));
+    succeed(
+        folder,
+        &[
+            "describe", "--images", images.to_str().unwrap(), "--labels", labels.to_str().unwrap(), "--match",
+            r"(\d{4}-\d{2}-\d{2})", "--class", "water", "--where", "tasks contains segmentation", "--bands", bands,
+            "--out", "catalog",
+        ],
+    );
+    let config = support::config("").replace("[\"land\", \"water\"]", "[\"background\", \"water\"]").replace("window_px = 32", "window_px = 96");
+    fs::write(folder.join("swath.toml"), config).unwrap();
+    succeed(folder, &["finetune", "swath.toml", "--set", "training.steps=60"]);
+    let metrics = json(&folder.join("run/metrics.json"));
+    // The east half of all four dates: 4 x 190 x 377 pixels. All water would score 0.25, another date's mask about 0.9.
+    assert_eq!(metrics["pixels"], 4 * 190 * 377);
+    assert!(metrics["classes"][1]["iou"].as_f64().unwrap() > 0.7, "{metrics}");
+
+    let scene = data.join("images/Boadella_2021-07-16.tif");
+    succeed(folder, &["predict", "run", scene.to_str().unwrap(), "--bands", bands, "-o", "map.tif"]);
+    let map = json(&folder.join("map.json"));
+    assert_eq!(map["properties"]["proj:shape"], serde_json::json!([377, 380]));
+}
