@@ -30,6 +30,10 @@ pub(crate) struct Forward {
 impl Forward {
     /// The network of `model` in training form, its input named `x` and its output `logits`.
     pub(crate) fn of(model: &Model, options: &TrainingOptions) -> Result<Self> {
+        if options.input_shape.contains(&0) {
+            let reason = format!("an input of shape {:?} is empty; every size must be 1 at least", options.input_shape);
+            return Err(Error::Options { reason });
+        }
         let graph = separate(model.graph.clone())?;
         let all = parameters(&graph);
         let trained = trained(&all, options)?;

@@ -7,6 +7,9 @@ use crate::builder::Builder;
 use crate::error::Result;
 use crate::graph::{Data, Node, Tensor};
 
+/// Largest matrix written into a graph: an axis of 4096 resized to 4096, 64 MiB.
+const LARGEST_MATRIX: usize = 1 << 24;
+
 /// dY -> dX
 pub(super) fn gradient(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
     let mut value = node.required(0)?.to_owned();
@@ -63,6 +66,9 @@ impl<'a> Sampling<'a> {
         let known = ["half_pixel", "pytorch_half_pixel", "half_pixel_symmetric", "align_corners", "asymmetric"];
         if !known.contains(&coordinates) || !["nearest", "linear", "cubic"].contains(&mode) {
             return Err(node.error(format!("there is no gradient for mode {mode} with coordinates {coordinates}")));
+        }
+        if input.saturating_mul(output) > LARGEST_MATRIX {
+            return Err(node.error(format!("an axis resized from {input} to {output} is too long for plain operators")));
         }
         Ok(Self { node, input, output, scale, coordinates, mode })
     }

@@ -7,6 +7,7 @@ mod external;
 pub mod proto;
 mod read;
 mod tensor;
+mod upgrade;
 mod write;
 
 pub(crate) use read::model_from_proto;

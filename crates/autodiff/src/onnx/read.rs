@@ -6,9 +6,10 @@ use std::path::Path;
 use super::external::read_external;
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type};
 use super::tensor::{dtype_from_onnx, tensor_from_proto};
+use super::upgrade::{MODERN, OLDEST_READ, upgraded};
 use crate::error::{Error, Result};
 use crate::graph::{Attribute, DataType, Dimension, Graph, Node, Tensor, ValueInfo};
-use crate::model::{Header, Model, NEWEST_OPSET, OLDEST_OPSET};
+use crate::model::{Header, Model, NEWEST_OPSET};
 
 /// Data location `EXTERNAL` of a TensorProto.
 const EXTERNAL: i32 = 1;
@@ -22,7 +23,7 @@ pub(crate) fn model_from_proto(proto: ModelProto, folder: Option<&Path>) -> Resu
         return Err(malformed(format!("it defines a function '{name}' of its own; inline functions when exporting")));
     }
     let header = Header {
-        opset,
+        opset: opset.max(MODERN),
         ir_version: proto.ir_version.unwrap_or(8),
         other_opsets: proto
             .opset_import
@@ -38,7 +39,7 @@ pub(crate) fn model_from_proto(proto: ModelProto, folder: Option<&Path>) -> Resu
             .map(|e| (e.key.unwrap_or_default(), e.value.unwrap_or_default()))
             .collect(),
     };
-    Ok(Model { graph: graph_from_proto(graph, folder)?, header })
+    Ok(Model { graph: graph_from_proto(graph, opset, folder)?, header })
 }
 
 fn is_standard(domain: Option<&str>) -> bool {
@@ -49,10 +50,10 @@ fn standard_opset(proto: &ModelProto) -> Result<i64> {
     let import = proto.opset_import.iter().find(|o| is_standard(o.domain.as_deref()));
     let found =
         import.and_then(|o| o.version).ok_or_else(|| malformed("it names no version of the standard operators"))?;
-    if (OLDEST_OPSET..=NEWEST_OPSET).contains(&found) {
+    if (OLDEST_READ..=NEWEST_OPSET).contains(&found) {
         Ok(found)
     } else {
-        Err(Error::Opset { domain: "ai.onnx".into(), found, oldest: OLDEST_OPSET, newest: NEWEST_OPSET })
+        Err(Error::Opset { domain: "ai.onnx".into(), found, oldest: OLDEST_READ, newest: NEWEST_OPSET })
     }
 }
 
@@ -60,7 +61,7 @@ fn malformed(what: impl Into<String>) -> Error {
     Error::Malformed { what: what.into() }
 }
 
-fn graph_from_proto(proto: GraphProto, folder: Option<&Path>) -> Result<Graph> {
+fn graph_from_proto(proto: GraphProto, opset: i64, folder: Option<&Path>) -> Result<Graph> {
     if !proto.sparse_initializer.is_empty() {
         return Err(malformed("it holds sparse initializers, which no exporter of networks writes"));
     }
@@ -91,6 +92,7 @@ fn graph_from_proto(proto: GraphProto, folder: Option<&Path>) -> Result<Graph> {
         .map(|i| value_from_proto(i, "input"))
         .collect::<Result<Vec<_>>>()?;
     let outputs = proto.output.into_iter().map(|o| value_from_proto(o, "output")).collect::<Result<Vec<_>>>()?;
+    let nodes = upgraded(nodes, opset, &mut initializers);
     Graph::new(nodes, inputs, outputs, initializers)
 }
 

@@ -84,6 +84,7 @@ fn unary(call: &Call<'_>) -> Option<Box<dyn Fn(f64) -> f64>> {
     let (alpha, beta) = (|d: f32| f64::from(node.float("alpha", d)), |d: f32| f64::from(node.float("beta", d)));
     Some(match node.operator.as_str() {
         "Identity" => Box::new(|x| x),
+        "CastLike" => Box::new(|x| x),
         "Cast" => {
             // Casts to integers and truth values change numbers; casts among floats do not, in f64.
             let to = node.int("to", 0);

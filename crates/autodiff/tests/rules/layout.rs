@@ -1,6 +1,6 @@
 //! Operators that lay elements out anew or repeat them.
 
-use swath_autodiff::graph::{Data, Tensor};
+use swath_autodiff::graph::{Data, DataType, Tensor};
 
 use crate::check::{Case, int, ints, node, text};
 
@@ -61,4 +61,14 @@ fn dropout() {
     let layer = node("Dropout", &["x", "ratio", "training"], &["y", "mask"]);
     let case = Case::new(vec![layer]).outputs(&["y"]).input("x", &[2, 3]);
     case.constant("ratio", Tensor::scalar(0.0)).constant("training", yes).check();
+}
+
+#[test]
+fn cast_to_the_type_of_another() {
+    let double = Tensor::new(vec![1], Data::Bytes(DataType::F64, 1.5f64.to_le_bytes().into())).unwrap();
+    let nodes = vec![
+        node("CastLike", &["x", "double"], &["wide"]),
+        node("Cast", &["wide"], &["y"]).with("to", int(1)),
+    ];
+    Case::new(nodes).input("x", &[2, 3]).constant("double", double).check();
 }
