@@ -103,9 +103,10 @@ def weights(out, seed):
 
 
 def dump_batches(data, path, seed=0):
-    """Arrays x [step, n, band, row, col] and y [step, n, row, col], drawn and normalised as the recipe does."""
+    """Tensors x0, x1, … [n, band, row, col] and y0, y1, … [n, row, col], drawn and normalised as the recipe does."""
     import rasterio
     from rasterio.features import rasterize
+    from safetensors.numpy import save_file
 
     def load(date):
         with rasterio.open(data / f"images/Boadella_{date}.tif") as source:
@@ -128,23 +129,26 @@ def dump_batches(data, path, seed=0):
         turns = rng.integers(4)
         return np.rot90((x - mean) / std, turns, (1, 2)).astype("f4"), np.rot90(y, turns).astype("i8")
 
-    samples = [sample() for _ in range(CURVE_STEPS * BATCH)]
-    batched = [np.stack(part).reshape(CURVE_STEPS, BATCH, *part[0].shape) for part in zip(*samples)]
-    np.savez(path, x=batched[0], y=batched[1])
+    tensors = {}
+    for step in range(CURVE_STEPS):
+        images, labels = zip(*(sample() for _ in range(BATCH)))
+        tensors[f"x{step}"], tensors[f"y{step}"] = np.stack(images), np.stack(labels)
+    save_file(tensors, path)
 
 
-def torch_curve(npz_weights, npz_batches, one_cycle, threads):
+def torch_curve(npz_weights, batches, one_cycle, threads):
     import segmentation_models_pytorch as smp
     import torch
+    from safetensors.torch import load_file
 
     torch.set_num_threads(threads)
     model = smp.Unet("resnet18", encoder_weights=None, in_channels=len(BANDS), classes=2)
     model.load_state_dict({name: torch.tensor(value) for name, value in np.load(npz_weights).items()})
     optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=one_cycle) if one_cycle else None
-    batches, losses = np.load(npz_batches), []
-    for x, y in zip(batches["x"], batches["y"]):
-        loss = torch.nn.functional.cross_entropy(model(torch.tensor(x)), torch.tensor(y))
+    tensors, losses = load_file(batches), []
+    for step in range(CURVE_STEPS):
+        loss = torch.nn.functional.cross_entropy(model(tensors[f"x{step}"]), tensors[f"y{step}"])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -154,16 +158,16 @@ def torch_curve(npz_weights, npz_batches, one_cycle, threads):
     return losses
 
 
-def swath_curve(args, onnx_weights, npz_batches, one_cycle):
-    command = [args.swath, "bench", "replay", onnx_weights, "--batches", npz_batches, "--lr", RATE]
+def swath_curve(args, onnx_weights, batches, one_cycle):
+    command = [args.swath, "bench", "replay", onnx_weights, "--batches", batches, "--lr", RATE]
     command += ["--weight-decay", DECAY, "--threads", args.threads]
-    command += ["--one-cycle", one_cycle] if one_cycle else []
+    command += ["--schedule", "one-cycle", "--total-steps", one_cycle] if one_cycle else ["--schedule", "constant"]
     return [json.loads(line)["loss"] for line in run(command).splitlines()]
 
 
 def curve(args, seed):
     onnx_weights, npz_weights = weights(args.out, seed)
-    batches = args.out / "batches.npz"
+    batches = args.out / "batches.safetensors"
     if not batches.exists():
         dump_batches(args.data, batches)
     passed = True
