@@ -197,16 +197,17 @@ fn describe(args: &PredictArgs, card: &Card, scene: &Scene, grid: &Grid) -> Resu
         tracing::warn!("{}: no item is written beside the map: the scene's date or CRS is not known", args.output.display());
         return Ok(());
     };
-    let item_path = args.output.with_extension("json");
+    let map_path = std::path::absolute(&args.output).with_context(|| format!("{} is no path", args.output.display()))?;
+    let item_path = map_path.with_extension("json");
     let id = args.output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let place = crate::commands::describe::place(&args.output, grid)?;
+    let place = crate::commands::describe::place(&map_path, grid)?;
     let item = map_item(&MapDescription {
         id,
         description: format!("Classes of {} by {}", scene.image.id, card.mlm.name),
         item_path: item_path.clone(),
-        map_path: args.output.clone(),
-        size_bytes: std::fs::metadata(&args.output).ok().map(|metadata| metadata.len()),
-        checksum: Some(format!("1220{}", sha256_file(&args.output)?)),
+        map_path: map_path.clone(),
+        size_bytes: std::fs::metadata(&map_path).ok().map(|metadata| metadata.len()),
+        checksum: Some(format!("1220{}", sha256_file(&map_path)?)),
         datetime,
         footprint: place.footprint,
         bbox: place.bbox,
@@ -214,7 +215,7 @@ fn describe(args: &PredictArgs, card: &Card, scene: &Scene, grid: &Grid) -> Resu
         bands: vec![Band { nodata: Some(f64::from(IGNORE)), ..Band::named("class") }],
         classes: card.classes.clone(),
         model: (card.path.to_string_lossy().into_owned(), card.mlm.name.clone()),
-        sources: vec![args.scene.to_string_lossy().into_owned()],
+        sources: vec![std::path::absolute(&args.scene)?.to_string_lossy().into_owned()],
         software: Some(("swath".to_owned(), env!("CARGO_PKG_VERSION").to_owned())),
         properties: Map::new(),
     })?;
