@@ -15,7 +15,9 @@ fn listed() -> String {
     for supported in supported_operators() {
         families.entry(supported.family).or_default().push(format!("`{}`", supported.operator));
     }
-    let rows = families.iter().map(|(family, operators)| format!("| {} | {} |\n", family.replace('_', " "), operators.join(", ")));
+    let rows = families
+        .iter()
+        .map(|(family, operators)| format!("| {} | {} |\n", family.replace('_', " "), operators.join(", ")));
     format!("{BEGIN}| family | operators |\n|---|---|\n{}", rows.collect::<String>())
 }
 
@@ -39,7 +41,10 @@ fn every_rule_has_a_case() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
     let cases: String =
         fs::read_dir(folder).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
-    let missing: Vec<&str> =
-        supported_operators().iter().map(|s| s.operator).filter(|name| !cases.contains(&format!("\"{name}\""))).collect();
+    let missing: Vec<&str> = supported_operators()
+        .iter()
+        .map(|s| s.operator)
+        .filter(|name| !cases.contains(&format!("\"{name}\"")))
+        .collect();
     assert!(missing.is_empty(), "no case checks the rules of {missing:?}");
 }
