@@ -66,7 +66,7 @@ fn the_reservoir_is_learnt_from_polygons() {
     let Some(data) = real_data("boadella") else { return };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let bands = "B01,B02,B03,B04,B05,B06,B07,B08,B8A,B09,B11,B12";
+    let bands = "B01,B02,B03,B04,B05,B06,B07,B08,B09,B8A,B11,B12";
     let (images, labels) = (data.join("images/*.tif"), data.join("labels/*.geojson"));
     succeed(
         folder,
