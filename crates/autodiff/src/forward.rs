@@ -9,6 +9,7 @@ use crate::model::Model;
 use crate::options::{BatchNormMode, TrainingOptions};
 use crate::parameters::{Parameter, parameters, separate};
 use crate::pattern::matches_parameter;
+use crate::resizable::at_shape;
 use crate::simplify::simplify;
 use crate::training_graph::TrainingGraph;
 
@@ -37,9 +38,12 @@ impl Forward {
         let graph = separate(model.graph.clone())?;
         let all = parameters(&graph);
         let trained = trained(&all, options)?;
+        let variables: BTreeSet<String> = all.iter().map(|p| p.name.clone()).collect();
+        let input = image_input(&graph)?.clone();
+        check_bands(&input, options)?;
+        let graph = at_shape(graph, &input, &options.input_shape, &variables)?;
         let graph = with_standard_names(graph, options)?;
         let opset = model.header.opset.max(TRAINING_OPSET);
-        let variables: BTreeSet<String> = all.iter().map(|p| p.name.clone()).collect();
         let shapes = HashMap::from([(TrainingGraph::INPUT.to_owned(), options.input_shape.to_vec())]);
         let facts = infer_graph(&graph, &shapes, &variables)?;
         let graph = simplify(graph, &facts)?;
@@ -84,14 +88,18 @@ pub(crate) fn image_input(graph: &Graph) -> Result<&ValueInfo> {
     }
 }
 
+fn check_bands(input: &ValueInfo, options: &TrainingOptions) -> Result<()> {
+    match input.dims.as_ref().map(|dims| &dims[1]) {
+        Some(Dimension::Fixed(bands)) if *bands != options.input_shape[1] => {
+            Err(Error::InputChannels { expected: *bands, found: options.input_shape[1] })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Input named `x` with its shape fixed, first output named `logits`; values that had those names get others.
 fn with_standard_names(graph: Graph, options: &TrainingOptions) -> Result<Graph> {
     let input = image_input(&graph)?;
-    if let Some(Dimension::Fixed(bands)) = input.dims.as_ref().map(|dims| &dims[1]) {
-        if *bands != options.input_shape[1] {
-            return Err(Error::InputChannels { expected: *bands, found: options.input_shape[1] });
-        }
-    }
     let output =
         graph.outputs().first().ok_or_else(|| Error::NotSegmentation { what: "graph has no output".into() })?;
     let wanted = BTreeMap::from([

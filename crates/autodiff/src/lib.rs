@@ -1,7 +1,6 @@
-//! swath-autodiff: from an exported ONNX network to the ONNX graph that trains it.
-//!
-//! ONNX in, ONNX out: forward, loss, backward and optimiser as one graph that a stock ONNX Runtime runs.
+#![doc = include_str!("../README.md")]
 
+mod accumulation;
 mod adapt;
 mod backward;
 mod builder;
@@ -18,12 +17,14 @@ mod optimizer;
 mod options;
 mod parameters;
 mod pattern;
+mod resizable;
 mod rules;
 mod simplify;
 mod training_graph;
 mod vector_jacobian;
 mod write_back;
 
+pub use accumulation::{AccumulatingGraphs, accumulating_graphs};
 pub use adapt::{Adaptation, AdaptationReport, adapt};
 pub use error::{Error, Result};
 pub use graph::Dimension;

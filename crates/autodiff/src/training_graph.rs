@@ -24,6 +24,8 @@ pub enum Role {
     RunningStatistic,
     /// An exponential moving average of a parameter (`ema/<parameter>`).
     Average,
+    /// A sum of gradients over several batches (`sum/<parameter>`); see [`AccumulatingGraphs`](crate::AccumulatingGraphs).
+    GradientSum,
 }
 
 /// A float32 tensor that goes into every step and comes out updated.
@@ -118,31 +120,42 @@ pub fn training_graph(model: &Model, options: &TrainingOptions) -> Result<Traini
         updates.push(Update { name: name.clone(), role: Role::RunningStatistic, input: name, updated });
     }
     let mut outputs = loss_outputs(&builder)?;
-    let mut state = Vec::new();
-    for update in &updates {
-        let output = named(&mut builder, &format!("next/{}", update.name), &update.updated)?;
-        let shape = builder.dims(&update.input)?;
-        let initial = initial(&graph, update, &shape)?;
-        state.push(StateTensor {
-            name: update.name.clone(),
-            role: update.role,
-            input: update.input.clone(),
-            output: output.name.clone(),
-            shape: shape.clone(),
-            initial,
-        });
-        inputs.push(ValueInfo::fixed(&update.input, DataType::F32, &shape));
-        outputs.push(output);
-    }
+    let state = with_state(&graph, &mut builder, &updates, &mut inputs, &mut outputs)?;
     let states = state.iter().map(|s| s.input.clone()).collect();
     let model = finish(model, options, Parts { graph, builder, inputs, outputs, states, opset })?;
     Ok(TrainingGraph { model, state })
 }
 
+/// Adds an input and an output for every piece of state; `network` holds the initial values.
+pub(crate) fn with_state(
+    network: &Graph,
+    builder: &mut Builder,
+    updates: &[Update],
+    inputs: &mut Vec<ValueInfo>,
+    outputs: &mut Vec<ValueInfo>,
+) -> Result<Vec<StateTensor>> {
+    let mut state = Vec::new();
+    for update in updates {
+        let output = named(builder, &format!("next/{}", update.name), &update.updated)?;
+        let shape = builder.dims(&update.input)?;
+        inputs.push(ValueInfo::fixed(&update.input, DataType::F32, &shape));
+        state.push(StateTensor {
+            name: update.name.clone(),
+            role: update.role,
+            input: update.input.clone(),
+            output: output.name.clone(),
+            initial: initial(network, update, &shape)?,
+            shape,
+        });
+        outputs.push(output);
+    }
+    Ok(state)
+}
+
 /// Values of a state tensor before the first step: the network's own, or zeros for a moment.
 fn initial(graph: &Graph, update: &Update, shape: &[usize]) -> Result<Vec<f32>> {
     let source = match update.role {
-        Role::Moment => return Ok(vec![0.0; shape.iter().product()]),
+        Role::Moment | Role::GradientSum => return Ok(vec![0.0; shape.iter().product()]),
         Role::Average => update.name.strip_prefix(optimizer::AVERAGE).unwrap_or(&update.name),
         Role::Parameter | Role::RunningStatistic => &update.name,
     };
@@ -156,24 +169,24 @@ fn named(builder: &mut Builder, name: &str, value: &str) -> Result<ValueInfo> {
     Ok(ValueInfo::fixed(name, DataType::F32, &builder.dims(value)?))
 }
 
-fn loss_outputs(builder: &Builder) -> Result<Vec<ValueInfo>> {
+pub(crate) fn loss_outputs(builder: &Builder) -> Result<Vec<ValueInfo>> {
     let output = |name| Ok(ValueInfo::fixed(name, DataType::F32, &builder.dims(name)?));
     Ok(vec![output(TrainingGraph::LOSS)?, output(TrainingGraph::LOGITS)?])
 }
 
 /// A training graph's parts before they are joined and lowered.
-struct Parts {
-    graph: Graph,
-    builder: Builder,
+pub(crate) struct Parts {
+    pub(crate) graph: Graph,
+    pub(crate) builder: Builder,
     /// Inputs beside `x` and `target`.
-    inputs: Vec<ValueInfo>,
-    outputs: Vec<ValueInfo>,
+    pub(crate) inputs: Vec<ValueInfo>,
+    pub(crate) outputs: Vec<ValueInfo>,
     /// Initializers that become inputs.
-    states: BTreeSet<String>,
-    opset: i64,
+    pub(crate) states: BTreeSet<String>,
+    pub(crate) opset: i64,
 }
 
-fn finish(model: &Model, options: &TrainingOptions, parts: Parts) -> Result<Model> {
+pub(crate) fn finish(model: &Model, options: &TrainingOptions, parts: Parts) -> Result<Model> {
     let Parts { graph, builder, inputs, outputs, states, opset } = parts;
     let inputs = graph.inputs().iter().cloned().chain(inputs).collect();
     let graph = graph.patched(Patch {

@@ -397,7 +397,8 @@ fn random_changes_never_panic() {
             let _ = model.inspect();
             let _ = adapt(&model, &Adaptation { input_channels: Some(5), classes: Some(3), seed: 1 });
         }
-        if start.elapsed().as_secs_f64() > 0.2 { eprintln!("SLOW {:?} {:?}", start.elapsed(), changed.graph.as_ref().unwrap().node.iter().filter(|n| !sound.graph.as_ref().unwrap().node.contains(n)).map(|n| (n.op_type.clone(), n.input.clone(), n.attribute.iter().map(|a| (a.name.clone(), a.i, a.ints.clone())).collect::<Vec<_>>())).collect::<Vec<_>>()); }
+        // A second on a quiet machine; others may take most of a busy one away.
+        assert!(start.elapsed().as_secs_f64() < 5.0, "took {:?}", start.elapsed());
     }
     // Some changes are harmless; if all were refused, the rules would not have been reached.
     assert!(accepted > 100, "only {accepted} of the changed models were accepted");

@@ -124,7 +124,7 @@ impl State {
 impl Slot {
     fn new(tensor: &StateTensor, allocator: &Allocator) -> Result<Self> {
         let count = match tensor.role {
-            Role::Moment | Role::Average => 1,
+            Role::Moment | Role::Average | Role::GradientSum => 1,
             Role::Parameter | Role::RunningStatistic => 2,
         };
         let buffer = |_| {
