@@ -23,12 +23,22 @@ pub(crate) enum Command {
     Demo(commands::demo::DemoArgs),
     /// Write a STAC catalog for images and labels that you have as files.
     Describe(commands::describe::DescribeArgs),
+    /// List the items of catalogs that answer a question, labels included.
+    Search(commands::search::SearchArgs),
+    /// Show which label belongs to which image, and why.
+    Explain(commands::explain::ExplainArgs),
+    /// Check a catalog by itself and against its files.
+    Validate(commands::validate::ValidateArgs),
+    /// Read a window of a GeoTIFF as swath sees it.
+    Read(commands::read::ReadArgs),
     /// Fine-tune a network on a labelled catalog as swath.toml says.
     Finetune(commands::finetune::FinetuneArgs),
     /// Judge a fine-tuned network on the held-out part of a dataset.
     Evaluate(commands::evaluate::EvaluateArgs),
     /// Map a whole scene with a fine-tuned network.
     Predict(commands::predict::PredictArgs),
+    /// Put a model or map with its files into a STAC collection.
+    Publish(commands::publish::PublishArgs),
     /// Change the input bands or the class head of an exported network.
     Adapt(commands::adapt::AdaptArgs),
     /// Write the forward-and-backward graph of a network as ONNX.
@@ -43,6 +53,11 @@ impl Command {
         match self {
             Self::Demo(args) => commands::demo::run(args),
             Self::Describe(args) => commands::describe::run(args),
+            Self::Search(args) => commands::search::run(args),
+            Self::Explain(args) => commands::explain::run(args),
+            Self::Validate(args) => commands::validate::run(args),
+            Self::Read(args) => commands::read::run(args),
+            Self::Publish(args) => commands::publish::run(args),
             Self::Finetune(args) => commands::finetune::run(args),
             Self::Evaluate(args) => commands::evaluate::run(args),
             Self::Predict(args) => commands::predict::run(args),

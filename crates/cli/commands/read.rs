@@ -1,0 +1,173 @@
+//! `swath read`: a window of a GeoTIFF as the library reads it, as an array or as a GeoTIFF.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, ValueEnum};
+use ndarray_npy::WriteNpyExt;
+use swath_raster::{
+    Affine, BlockCache, Bounds, Crs, FetchOptions, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest, Resampling, Transformer,
+    Window, WriteOptions, with_samples, write_cog,
+};
+
+/// Arguments of `swath read`.
+#[derive(Debug, Args)]
+pub(crate) struct ReadArgs {
+    /// A GeoTIFF: a path or an http(s), s3, gs or az address.
+    file: String,
+    /// Pixels to read; may reach beyond the image.
+    #[arg(long, value_name = "COL,ROW,WIDTH,HEIGHT", value_parser = parse_window, allow_hyphen_values = true)]
+    window: Option<Window>,
+    /// Bands, counted from 1, in the order wanted.
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    bands: Vec<usize>,
+    /// Read onto the grid of this file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["crs", "resolution", "window"])]
+    like: Option<String>,
+    /// Read into this CRS, for example EPSG:32631.
+    #[arg(long, value_name = "CRS", conflicts_with = "window")]
+    crs: Option<String>,
+    /// Size of a pixel in units of the CRS.
+    #[arg(long, value_name = "SIZE", conflicts_with = "window")]
+    resolution: Option<f64>,
+    /// How values come onto another grid.
+    #[arg(long, value_enum, default_value = "nearest")]
+    resampling: Method,
+    /// Array `[band, row, col]` in the file's type (.npy), or GeoTIFF (.tif).
+    #[arg(short, long, value_name = "OUT.npy|OUT.tif")]
+    output: PathBuf,
+}
+
+/// A way of resampling.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Method {
+    Nearest,
+    Bilinear,
+    Cubic,
+    Average,
+    Mode,
+}
+
+impl From<Method> for Resampling {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Nearest => Self::Nearest,
+            Method::Bilinear => Self::Bilinear,
+            Method::Cubic => Self::Cubic,
+            Method::Average => Self::Average,
+            Method::Mode => Self::Mode,
+        }
+    }
+}
+
+fn parse_window(text: &str) -> Result<Window, String> {
+    let numbers: Option<Vec<i64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+    match numbers.as_deref() {
+        Some(&[col, row, width, height]) if width > 0 && height > 0 => {
+            let size = |length: i64| usize::try_from(length).map_err(|error| error.to_string());
+            Ok(Window::new(col, row, size(width)?, size(height)?))
+        }
+        _ => Err("write column, row, width and height in pixels, as in 0,0,256,256".into()),
+    }
+}
+
+/// Decoded blocks kept while one window is read: each is needed once.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// Reads and writes.
+pub(crate) fn run(args: &ReadArgs) -> Result<()> {
+    let kind = args.output.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    ensure!(matches!(kind, "npy" | "tif" | "tiff"), "{}: name the output .npy or .tif", args.output.display());
+    ensure!(!args.bands.contains(&0), "--bands counts from 1");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let fetcher = Fetcher::new(FetchOptions::default())?;
+    let (raster, pixels) = runtime.block_on(async {
+        let raster = fetcher.open(&args.file).await?;
+        let pixels = read(args, &fetcher, &raster).await?;
+        anyhow::Ok((raster, pixels))
+    })?;
+    match kind {
+        "npy" => write_npy(&args.output, &pixels)?,
+        _ => write_cog(&args.output, &pixels, options(args, &raster))?,
+    }
+    let (bands, rows, cols) = pixels.samples.shape();
+    println!("{}: {bands} bands, {rows} rows, {cols} columns of {}", args.output.display(), pixels.samples.dtype());
+    Ok(())
+}
+
+async fn read(args: &ReadArgs, fetcher: &Fetcher, raster: &Arc<Raster>) -> Result<Pixels> {
+    let cache = BlockCache::new(CACHE_BYTES);
+    let bands = (!args.bands.is_empty()).then(|| args.bands.iter().map(|band| band - 1).collect::<Vec<_>>());
+    let target = match (&args.like, &args.crs, args.resolution) {
+        (None, None, None) => {
+            let window = args.window.unwrap_or_else(|| raster.header.grid.window());
+            let request = ReadRequest { bands, with_validity: true, ..ReadRequest::window(window) };
+            let plan = ReadPlan::new(raster, request)?;
+            return Ok(fetcher.read(plan, &cache).await?);
+        }
+        (Some(like), ..) => fetcher.open(like).await?.header.grid.clone(),
+        (None, crs, resolution) => target(&args.file, &raster.header.grid, crs.as_deref(), resolution)?,
+    };
+    let plan = OntoPlan::new(raster, bands, &target, args.resampling.into(), None)?;
+    let source = match plan.read() {
+        Some(read) => Some(fetcher.read(read.clone(), &cache).await?),
+        None => None,
+    };
+    Ok(plan.apply(source)?)
+}
+
+/// The north-up grid in `crs` that just holds `source`. Without a resolution, pixels keep their number across the diagonal.
+fn target(file: &str, source: &Grid, crs: Option<&str>, resolution: Option<f64>) -> Result<Grid> {
+    let own = source.crs.clone().with_context(|| format!("{file} has no coordinate reference system to project from"))?;
+    let crs = crs.map_or(Ok(own.clone()), Crs::from_text)?;
+    let transformer = Transformer::new(&own, &crs)?;
+    let edge = edge(source).map(|(x, y)| transformer.apply(x, y));
+    let edge = edge.collect::<swath_raster::Result<Vec<_>>>()?;
+    let bounds = Bounds::of_points(edge).with_context(|| format!("{file} does not lie where its CRS can be projected from"))?;
+    let (width, height) = (bounds.max_x - bounds.min_x, bounds.max_y - bounds.min_y);
+    let diagonal = (source.width_px as f64).hypot(source.height_px as f64);
+    let size = resolution.unwrap_or_else(|| width.hypot(height) / diagonal);
+    if !(size > 0.0 && size.is_finite()) {
+        bail!("--resolution must be above 0, not {size}");
+    }
+    let pixels = |length: f64| (length / size).round().max(1.0) as usize;
+    let transform = Affine::north_up(bounds.min_x, bounds.max_y, size, size);
+    Ok(Grid { crs: Some(crs), transform, width_px: pixels(width), height_px: pixels(height) })
+}
+
+/// Points along the edge of a grid, in its CRS; between two of them a projected edge is straight to a fraction of a pixel.
+fn edge(grid: &Grid) -> impl Iterator<Item = (f64, f64)> {
+    const POINTS: usize = 64;
+    let (width, height, transform) = (grid.width_px as f64, grid.height_px as f64, grid.transform);
+    (0..=POINTS).flat_map(move |point| {
+        let share = point as f64 / POINTS as f64;
+        let (x, y) = (width * share, height * share);
+        [(x, 0.0), (x, height), (0.0, y), (width, y)].map(|(col, row)| transform.apply(col, row))
+    })
+}
+
+fn write_npy(path: &Path, pixels: &Pixels) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut writer = std::io::BufWriter::new(file);
+    with_samples!(&pixels.samples, array => array.write_npy(&mut writer))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    let file = writer.into_inner().map_err(|error| error.into_error())?;
+    file.persist(path).map_err(|error| error.error).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+fn options(args: &ReadArgs, raster: &Raster) -> WriteOptions {
+    let header = &raster.header;
+    let chosen = |band: &usize| header.bands.get(*band).and_then(|band| band.description.clone());
+    let all: Vec<usize> = (0..header.bands.len()).collect();
+    let bands = if args.bands.is_empty() { all } else { args.bands.iter().map(|band| band - 1).collect() };
+    let names: Option<Vec<String>> = bands.iter().map(chosen).collect();
+    WriteOptions {
+        nodata: header.nodata,
+        descriptions: names.unwrap_or_default(),
+        color_table: header.color_table.clone().filter(|_| bands.len() == 1),
+        ..WriteOptions::default()
+    }
+}
