@@ -86,14 +86,7 @@ impl WithSimd for Plane<'_> {
 /// A plain loop: compiled for the instruction set around it, it becomes vectors by itself, the more so with `STRIDE`
 /// known (zero: it is not).
 #[inline(always)]
-fn take<const STRIDE: usize>(
-    x: &[f32],
-    start: usize,
-    shift: isize,
-    stride: usize,
-    y: &mut [f32],
-    argmax: &mut [i32],
-) {
+fn take<const STRIDE: usize>(x: &[f32], start: usize, shift: isize, stride: usize, y: &mut [f32], argmax: &mut [i32]) {
     let stride = if STRIDE > 0 { STRIDE } else { stride };
     // First output column whose pixel is inside, and how many from there on are.
     let first = ((-shift).max(0) as usize).div_ceil(stride).min(y.len());

@@ -15,12 +15,14 @@ pub enum Use {
     Weights,
     /// A window of the input; of one task.
     Window,
+    /// A window transformed; of one task.
+    Transformed,
     /// Sums not yet in their place; of one task.
     Sums,
 }
 
 thread_local! {
-    static KEPT: [RefCell<Vec<Line>>; 3] = const { [const { RefCell::new(Vec::new()) }; 3] };
+    static KEPT: [RefCell<Vec<Line>>; 4] = const { [const { RefCell::new(Vec::new()) }; 4] };
 }
 
 /// Calls `f` with `len` elements at the start of a cache line, whose values are whatever the last use left.

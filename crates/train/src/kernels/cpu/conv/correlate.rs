@@ -7,6 +7,7 @@ use super::super::simd::{Isa, Simd, WithSimd};
 use super::packed::WeightView;
 use super::product::{Start, Tile, VECTORS};
 use super::window::{Layout, Taps};
+use super::winograd;
 
 /// Planes of an image tensor of which some consecutive channels are meant.
 #[derive(Clone, Copy)]
@@ -30,7 +31,7 @@ pub(super) struct Places {
 
 impl Places {
     /// Whether they are all columns of consecutive rows of the output.
-    fn are_whole(&self, output: &Planes) -> bool {
+    pub(super) fn are_whole(&self, output: &Planes) -> bool {
         self.strides == [1, 1] && self.count[1] == output.size[1]
     }
 }
@@ -63,6 +64,9 @@ impl Correlation<'_> {
     pub(super) fn run(&self, threads: &dyn Parallel, isa: Isa, input: &[f32], output: &mut [f32]) {
         let [rows, cols] = self.places.count;
         if rows * cols * self.weights.rows == 0 || self.taps.len() == 0 {
+            return;
+        }
+        if winograd::run_if_suited(self, threads, isa, input, output) {
             return;
         }
         let band = (BAND_PIXELS / cols).clamp(1, rows);
@@ -178,7 +182,14 @@ struct Place {
 impl Band<'_> {
     #[inline(always)]
     fn place(&self) -> Place {
-        Place { image: self.image, images: self.images, y0: self.y0, rows: self.rows, first: self.channels.start, end: self.channels.end }
+        Place {
+            image: self.image,
+            images: self.images,
+            y0: self.y0,
+            rows: self.rows,
+            first: self.channels.start,
+            end: self.channels.end,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! of the kernel reads consecutive elements ([`window`]). The forward pass and the input gradient are then a matrix
 //! product of packed weights with the window ([`correlate`], [`product`]); the weight gradient is the product of output
 //! gradient and window along the pixels ([`grad_weight`]). Depthwise convolutions, which have nothing to multiply
-//! across channels, go their own way ([`depthwise`]).
+//! across channels, go their own way ([`depthwise`]), and 3 x 3 kernels at stride 1 multiply less ([`winograd`]).
 
 mod correlate;
 mod depthwise;
@@ -17,6 +17,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 mod window;
+mod winograd;
 
 pub use forward::conv;
 pub use grad_input::conv_grad_input;

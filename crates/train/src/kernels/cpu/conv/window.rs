@@ -20,21 +20,21 @@ impl Taps {
 
 /// Rows of one phase of the vertical stride: input rows `(y + first + r) · stride + phase`.
 #[derive(Debug)]
-struct Phase {
-    phase: isize,
-    first: isize,
-    rows: usize,
-    start: usize,
+pub(super) struct Phase {
+    pub(super) phase: isize,
+    pub(super) first: isize,
+    pub(super) rows: usize,
+    pub(super) start: usize,
 }
 
 /// Where things lie in a window.
 #[derive(Debug)]
 pub(super) struct Layout {
-    taps: Taps,
-    out_cols: usize,
-    phases: Vec<Phase>,
+    pub(super) taps: Taps,
+    pub(super) out_cols: usize,
+    pub(super) phases: Vec<Phase>,
     /// Elements of one kernel column's copy.
-    copy: usize,
+    pub(super) copy: usize,
     /// Elements per channel.
     pub(super) pitch: usize,
     /// Start of each tap (rows outermost) within a channel.
@@ -116,6 +116,7 @@ fn fill_row(row: &[f32], shift: isize, stride: usize, out: &mut [f32]) {
 
 #[inline(always)]
 fn gather<const STRIDE: usize>(row: &[f32], out: &mut [f32]) {
+    let row = &row[..(out.len() - 1) * STRIDE + 1];
     for (i, out) in out.iter_mut().enumerate() {
         *out = row[i * STRIDE];
     }

@@ -35,6 +35,10 @@ pub trait Simd: Copy + 'static {
     unsafe fn store(to: *mut f32, v: Self::V);
     /// Writes the first `n` elements.
     unsafe fn store_partial(to: *mut f32, v: Self::V, n: usize);
+    /// Writes the vectors' first elements, then their second, and so on: `4 · LANES` elements.
+    unsafe fn store_interleaved(to: *mut f32, v: [Self::V; 4]);
+    /// Reads `4 · LANES` elements: every fourth from the first, from the second, and so on.
+    unsafe fn load_deinterleaved(from: *const f32) -> [Self::V; 4];
     /// `a * b + c`; rounded once where the processor can.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// Sum.

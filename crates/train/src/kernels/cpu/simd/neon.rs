@@ -44,6 +44,12 @@ impl Simd for Neon {
             vst1q_f32(lanes.as_mut_ptr(), v);
             std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, n.min(4));
         };
+        store_interleaved(to: *mut f32, v: [float32x4_t; 4]) -> () =
+            vst4q_f32(to, float32x4x4_t(v[0], v[1], v[2], v[3]));
+        load_deinterleaved(from: *const f32) -> [float32x4_t; 4] = {
+            let v = vld4q_f32(from);
+            [v.0, v.1, v.2, v.3]
+        };
         fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t = vfmaq_f32(c, a, b);
         add(a: float32x4_t, b: float32x4_t) -> float32x4_t = vaddq_f32(a, b);
         sub(a: float32x4_t, b: float32x4_t) -> float32x4_t = vsubq_f32(a, b);

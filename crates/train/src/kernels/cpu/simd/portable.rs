@@ -59,6 +59,26 @@ impl Simd for Portable {
         unsafe { std::ptr::copy_nonoverlapping(v.as_ptr(), to, n.min(LANES)) };
     }
     #[inline(always)]
+    unsafe fn store_interleaved(to: *mut f32, v: [V; 4]) {
+        for lane in 0..LANES {
+            for (part, v) in v.iter().enumerate() {
+                // SAFETY: `4 · LANES` writable elements by the caller's promise.
+                unsafe { *to.add(lane * 4 + part) = v[lane] };
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_deinterleaved(from: *const f32) -> [V; 4] {
+        let mut out = [[0.0; LANES]; 4];
+        for lane in 0..LANES {
+            for (part, out) in out.iter_mut().enumerate() {
+                // SAFETY: `4 · LANES` readable elements by the caller's promise.
+                out[lane] = unsafe { *from.add(lane * 4 + part) };
+            }
+        }
+        out
+    }
+    #[inline(always)]
     unsafe fn fma(a: V, b: V, c: V) -> V {
         // Not `mul_add`: without the instruction it is a call per element.
         let mut out = c;

@@ -54,6 +54,8 @@ impl Simd for Avx512 {
         load_partial(from: *const f32, n: usize) -> __m512 = _mm512_maskz_loadu_ps(mask16(n), from);
         store(to: *mut f32, v: __m512) -> () = _mm512_storeu_ps(to, v);
         store_partial(to: *mut f32, v: __m512, n: usize) -> () = _mm512_mask_storeu_ps(to, mask16(n), v);
+        store_interleaved(to: *mut f32, v: [__m512; 4]) -> () = interleave16(to, v);
+        load_deinterleaved(from: *const f32) -> [__m512; 4] = deinterleave16(from);
         fma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
@@ -92,6 +94,8 @@ impl Simd for Avx2 {
         load_partial(from: *const f32, n: usize) -> __m256 = _mm256_maskload_ps(from, mask8(n));
         store(to: *mut f32, v: __m256) -> () = _mm256_storeu_ps(to, v);
         store_partial(to: *mut f32, v: __m256, n: usize) -> () = _mm256_maskstore_ps(to, mask8(n), v);
+        store_interleaved(to: *mut f32, v: [__m256; 4]) -> () = interleave8(to, v);
+        load_deinterleaved(from: *const f32) -> [__m256; 4] = deinterleave8(from);
         fma(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
         add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
         sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
@@ -116,5 +120,91 @@ unsafe fn sum8(a: __m256) -> f32 {
         let half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
         let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
         _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)))
+    }
+}
+
+/// Writes four vectors element by element in turn.
+#[inline(always)]
+unsafe fn interleave16(to: *mut f32, v: [__m512; 4]) {
+    // SAFETY: 64 writable elements and AVX-512 are the caller's promises.
+    unsafe {
+        let (low, high) = (_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
+        let (low2, high2) = (_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
+        let (a, b) = (_mm512_castps_pd(low), _mm512_castps_pd(low2));
+        let (c, d) = (_mm512_castps_pd(high), _mm512_castps_pd(high2));
+        // Quarter q of quads[i] is element 4q + i of each vector.
+        let quads = [
+            _mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)),
+            _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)),
+        ];
+        let low = _mm512_shuffle_f32x4::<0b01_00_01_00>(quads[0], quads[1]);
+        let high = _mm512_shuffle_f32x4::<0b11_10_11_10>(quads[0], quads[1]);
+        let low2 = _mm512_shuffle_f32x4::<0b01_00_01_00>(quads[2], quads[3]);
+        let high2 = _mm512_shuffle_f32x4::<0b11_10_11_10>(quads[2], quads[3]);
+        _mm512_storeu_ps(to, _mm512_shuffle_f32x4::<0b10_00_10_00>(low, low2));
+        _mm512_storeu_ps(to.add(16), _mm512_shuffle_f32x4::<0b11_01_11_01>(low, low2));
+        _mm512_storeu_ps(to.add(32), _mm512_shuffle_f32x4::<0b10_00_10_00>(high, high2));
+        _mm512_storeu_ps(to.add(48), _mm512_shuffle_f32x4::<0b11_01_11_01>(high, high2));
+    }
+}
+
+/// Writes four vectors element by element in turn.
+#[inline(always)]
+unsafe fn interleave8(to: *mut f32, v: [__m256; 4]) {
+    // SAFETY: 32 writable elements and AVX are the caller's promises.
+    unsafe {
+        let (low, high) = (_mm256_unpacklo_ps(v[0], v[1]), _mm256_unpackhi_ps(v[0], v[1]));
+        let (low2, high2) = (_mm256_unpacklo_ps(v[2], v[3]), _mm256_unpackhi_ps(v[2], v[3]));
+        let a = _mm256_shuffle_ps::<0b01_00_01_00>(low, low2);
+        let b = _mm256_shuffle_ps::<0b11_10_11_10>(low, low2);
+        let c = _mm256_shuffle_ps::<0b01_00_01_00>(high, high2);
+        let d = _mm256_shuffle_ps::<0b11_10_11_10>(high, high2);
+        _mm256_storeu_ps(to, _mm256_permute2f128_ps::<0x20>(a, b));
+        _mm256_storeu_ps(to.add(8), _mm256_permute2f128_ps::<0x20>(c, d));
+        _mm256_storeu_ps(to.add(16), _mm256_permute2f128_ps::<0x31>(a, b));
+        _mm256_storeu_ps(to.add(24), _mm256_permute2f128_ps::<0x31>(c, d));
+    }
+}
+
+/// Reads 64 elements and deals them out to four vectors in turn.
+#[inline(always)]
+unsafe fn deinterleave16(from: *const f32) -> [__m512; 4] {
+    // SAFETY: 64 readable elements and AVX-512 are the caller's promises.
+    unsafe {
+        let (a, b) = (_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16)));
+        let (c, d) = (_mm512_loadu_ps(from.add(32)), _mm512_loadu_ps(from.add(48)));
+        let evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        let odds = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+        let (even, odd) = (_mm512_permutex2var_ps(a, evens, b), _mm512_permutex2var_ps(a, odds, b));
+        let (even2, odd2) = (_mm512_permutex2var_ps(c, evens, d), _mm512_permutex2var_ps(c, odds, d));
+        [
+            _mm512_permutex2var_ps(even, evens, even2),
+            _mm512_permutex2var_ps(odd, evens, odd2),
+            _mm512_permutex2var_ps(even, odds, even2),
+            _mm512_permutex2var_ps(odd, odds, odd2),
+        ]
+    }
+}
+
+/// Reads 32 elements and deals them out to four vectors in turn.
+#[inline(always)]
+unsafe fn deinterleave8(from: *const f32) -> [__m256; 4] {
+    // SAFETY: 32 readable elements and AVX are the caller's promises.
+    unsafe {
+        let (a, b) = (_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8)));
+        let (c, d) = (_mm256_loadu_ps(from.add(16)), _mm256_loadu_ps(from.add(24)));
+        // Lower halves of a and c, b and d beside each other, and the upper ones: then within halves as for four lanes.
+        let (ac, bd) = (_mm256_permute2f128_ps::<0x20>(a, c), _mm256_permute2f128_ps::<0x20>(b, d));
+        let (ac2, bd2) = (_mm256_permute2f128_ps::<0x31>(a, c), _mm256_permute2f128_ps::<0x31>(b, d));
+        let (low, high) = (_mm256_unpacklo_ps(ac, ac2), _mm256_unpackhi_ps(ac, ac2));
+        let (low2, high2) = (_mm256_unpacklo_ps(bd, bd2), _mm256_unpackhi_ps(bd, bd2));
+        [
+            _mm256_shuffle_ps::<0b01_00_01_00>(low, low2),
+            _mm256_shuffle_ps::<0b11_10_11_10>(low, low2),
+            _mm256_shuffle_ps::<0b01_00_01_00>(high, high2),
+            _mm256_shuffle_ps::<0b11_10_11_10>(high, high2),
+        ]
     }
 }

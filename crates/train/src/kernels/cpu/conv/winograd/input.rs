@@ -1,0 +1,70 @@
+//! The window of 6 x 6 pixels per tile, filled for the layout that [`Layout::fill`] serves in general: here four
+//! neighbouring columns are taken apart in one go.
+
+use super::super::super::simd::Simd;
+use super::super::window::Layout;
+use super::transform::TILE;
+
+/// Most lanes of any instruction set.
+const MAX_LANES: usize = 16;
+
+/// Elements of a row of the input for `tiles` tiles, padding and whole vectors included.
+pub(super) fn line_len(tiles: usize) -> usize {
+    (tiles.next_multiple_of(MAX_LANES) + MAX_LANES) * TILE
+}
+
+/// Fills one channel's window from its `plane` of `size` for the band that starts at row `y0` of tiles.
+///
+/// # Safety
+/// `line` has [`line_len`] elements for the layout's tiles per row; the processor has `S`.
+#[inline(always)]
+pub(super) unsafe fn fill<S: Simd>(
+    layout: &Layout,
+    plane: &[f32],
+    size: [usize; 2],
+    y0: usize,
+    window: &mut [f32],
+    line: &mut [f32],
+) {
+    let tiles = layout.out_cols;
+    let shift = layout.taps.cols[0];
+    // The part of a row that tiles read, and where in the line it goes.
+    let (skip, pad) = (shift.max(0) as usize, (-shift).max(0) as usize);
+    let wanted = tiles * TILE + 2;
+    let count = size[1].saturating_sub(skip).min(wanted.saturating_sub(pad));
+    line.fill(0.0);
+    let mut empty = false;
+    for phase in &layout.phases {
+        for r in 0..phase.rows {
+            let y = (y0 as isize + phase.first + r as isize) * TILE as isize + phase.phase;
+            match usize::try_from(y).ok().filter(|&y| y < size[0]) {
+                Some(y) => {
+                    let row = &plane[y * size[1] + skip..][..count];
+                    line[pad..pad + count].copy_from_slice(row);
+                    empty = false;
+                }
+                None if empty => {}
+                None => {
+                    line[pad..pad + count].fill(0.0);
+                    empty = true;
+                }
+            }
+            let to = &mut window[phase.start + r * tiles..];
+            let mut tile = 0;
+            while tile < tiles {
+                let n = S::LANES.min(tiles - tile);
+                // SAFETY: the line has pixels for a vector of tiles more than there are; each of the six copies of a
+                // column has room for the band's tiles.
+                unsafe {
+                    let from = line.as_ptr().add(tile * TILE);
+                    let [a, b, c, d] = S::load_deinterleaved(from);
+                    let [e, f, ..] = S::load_deinterleaved(from.add(TILE));
+                    for (column, values) in [a, b, c, d, e, f].into_iter().enumerate() {
+                        S::store_partial(to.as_mut_ptr().add(column * layout.copy + tile), values, n);
+                    }
+                }
+                tile += n;
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The transforms of F(4x4, 3x3) with interpolation points 0, ±5/8, ±3/2 and infinity. Symmetric points halve the work;
+//! these two magnitudes keep the numbers in the transforms near one, which costs less precision than 1 and 2 do. All
+//! constants but the weights' are exact in `f32`.
+//!
+//! In one dimension, with A = 25/64 and B = 9/4 the squares of the points a and b:
+//! input `d` to `[AB·d0 - (A+B)·d2 + d4, e ± a·o, e' ± b·o', AB·d1 - (A+B)·d3 + d5]` with `e = d4 - B·d2`,
+//! `o = d3 - B·d1`, `e' = d4 - A·d2`, `o' = d3 - A·d1`; weights are values of their polynomial at the points over
+//! `Π (point - others)`; results are sums of the products with powers of the points.
+
+use super::super::super::simd::Simd;
+
+/// Output pixels of a tile along an axis.
+pub(crate) const TILE: usize = 4;
+/// Products per tile and pair of channels.
+pub(crate) const FREQUENCIES: usize = 36;
+
+const A: f32 = 0.625;
+const B: f32 = 1.5;
+const A2: f32 = A * A;
+const B2: f32 = B * B;
+
+/// Transforms weights, `BLOCK` kernels side by side.
+#[inline(always)]
+pub(super) fn of_weights<const BLOCK: usize>(kernel: &[[f32; BLOCK]; 9]) -> [[f32; BLOCK]; FREQUENCIES] {
+    let mut rows = [[[0.0f32; BLOCK]; 3]; 6];
+    for col in 0..3 {
+        let line = weights_line([&kernel[col], &kernel[3 + col], &kernel[6 + col]]);
+        for (row, values) in rows.iter_mut().zip(line) {
+            row[col] = values;
+        }
+    }
+    let mut out = [[0.0f32; BLOCK]; FREQUENCIES];
+    for (row, out) in rows.iter().zip(out.chunks_exact_mut(6)) {
+        out.copy_from_slice(&weights_line([&row[0], &row[1], &row[2]]));
+    }
+    out
+}
+
+#[inline(always)]
+fn weights_line<const BLOCK: usize>([g0, g1, g2]: [&[f32; BLOCK]; 3]) -> [[f32; BLOCK]; 6] {
+    const NEAR: f32 = 1.0 / (2.0 * A2 * (A2 - B2));
+    const FAR: f32 = 1.0 / (2.0 * B2 * (B2 - A2));
+    let mut out = [[0.0f32; BLOCK]; 6];
+    for k in 0..BLOCK {
+        let (g0, g1, g2) = (g0[k], g1[k], g2[k]);
+        let (near, far) = ((g0 + A2 * g2) * NEAR, (g0 + B2 * g2) * FAR);
+        out[0][k] = g0 * (1.0 / (A2 * B2));
+        out[1][k] = near + g1 * (A * NEAR);
+        out[2][k] = near - g1 * (A * NEAR);
+        out[3][k] = far + g1 * (B * FAR);
+        out[4][k] = far - g1 * (B * FAR);
+        out[5][k] = g2;
+    }
+    out
+}
+
+#[inline(always)]
+unsafe fn input_line<S: Simd>(d: [S::V; 6]) -> [S::V; 6] {
+    // SAFETY: arithmetic alone; the instruction set is the caller's promise.
+    unsafe {
+        let (product, sum) = (S::splat(A2 * B2), S::splat(-(A2 + B2)));
+        let (a, b) = (S::splat(A), S::splat(B));
+        let (minus_a, minus_b) = (S::splat(-A), S::splat(-B));
+        let (minus_a2, minus_b2) = (S::splat(-A2), S::splat(-B2));
+        let even = S::fma(minus_b2, d[2], d[4]);
+        let odd = S::fma(minus_b2, d[1], d[3]);
+        let even_far = S::fma(minus_a2, d[2], d[4]);
+        let odd_far = S::fma(minus_a2, d[1], d[3]);
+        [
+            S::fma(product, d[0], S::fma(sum, d[2], d[4])),
+            S::fma(a, odd, even),
+            S::fma(minus_a, odd, even),
+            S::fma(b, odd_far, even_far),
+            S::fma(minus_b, odd_far, even_far),
+            S::fma(product, d[1], S::fma(sum, d[3], d[5])),
+        ]
+    }
+}
+
+/// Transforms the 6 x 6 pixels of one vector of tiles, which lie at `offsets` from `from`, to `FREQUENCIES` vectors
+/// `pitch` apart.
+///
+/// # Safety
+/// Vectors are readable at every offset and writable at every multiple of `pitch`; the processor has `S`.
+#[inline(always)]
+pub(super) unsafe fn of_input<S: Simd>(from: *const f32, offsets: &[usize], to: *mut f32, pitch: usize) {
+    debug_assert_eq!(offsets.len(), FREQUENCIES);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut lines = [[S::splat(0.0); 6]; 6];
+        for col in 0..6 {
+            let mut d = [S::splat(0.0); 6];
+            for (row, d) in d.iter_mut().enumerate() {
+                *d = S::load(from.add(*offsets.get_unchecked(row * 6 + col)));
+            }
+            let d = input_line::<S>(d);
+            for row in 0..6 {
+                lines[row][col] = d[row];
+            }
+        }
+        for (row, line) in lines.into_iter().enumerate() {
+            let line = input_line::<S>(line);
+            for (col, value) in line.into_iter().enumerate() {
+                S::store(to.add((row * 6 + col) * pitch), value);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn output_line<S: Simd>(m: [S::V; 6]) -> [S::V; 4] {
+    // SAFETY: arithmetic alone; the instruction set is the caller's promise.
+    unsafe {
+        let (near, near_odd) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
+        let (far, far_odd) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
+        [
+            S::add(m[0], S::add(near, far)),
+            S::fma(S::splat(A), near_odd, S::mul(S::splat(B), far_odd)),
+            S::fma(S::splat(A2), near, S::mul(S::splat(B2), far)),
+            S::fma(S::splat(A2 * A), near_odd, S::fma(S::splat(B2 * B), far_odd, m[5])),
+        ]
+    }
+}
+
+/// Transforms the products of one vector of tiles, `pitch` apart from `from`, to pixels `[line][tile][column]` at `to`.
+///
+/// # Safety
+/// Vectors are readable at `FREQUENCIES` multiples of `pitch`; `to` has room for `16 · LANES`; the processor has `S`.
+#[inline(always)]
+pub(super) unsafe fn from_products<S: Simd>(from: *const f32, pitch: usize, bias: f32, to: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut lines = [[S::splat(0.0); 6]; 4];
+        for col in 0..6 {
+            let mut m = [S::splat(0.0); 6];
+            for (row, m) in m.iter_mut().enumerate() {
+                *m = S::load(from.add((row * 6 + col) * pitch));
+            }
+            let m = output_line::<S>(m);
+            for row in 0..4 {
+                lines[row][col] = m[row];
+            }
+        }
+        let bias = S::splat(bias);
+        for (row, line) in lines.into_iter().enumerate() {
+            let line = output_line::<S>(line);
+            let line = [S::add(line[0], bias), S::add(line[1], bias), S::add(line[2], bias), S::add(line[3], bias)];
+            S::store_interleaved(to.add(row * 4 * S::LANES), line);
+        }
+    }
+}
