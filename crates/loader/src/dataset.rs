@@ -320,7 +320,7 @@ impl Dataset {
         let normaliser = Normaliser::identity(self.band_names().len());
         let draft = Draft::new(*chip, &pipeline, Draw::new(0, Purpose::Augment, 0, 0))?;
         let scene = self.inner.scenes.get(chip.scene).ok_or(Error::NoPairs)?;
-        let pixels = self.inner.io.read(scene, draft.window())?;
+        let pixels = self.inner.io.read(scene, draft.window(), false)?;
         let developer = self.inner.developer(&pipeline, &normaliser, None);
         let sample = developer.sample(chip, &pixels, &draft.view)?;
         Ok(RawChip { image: sample.image, target: sample.label })

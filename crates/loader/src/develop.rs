@@ -4,7 +4,7 @@
 //! values, they stop over in a [`Sample`].
 
 use ndarray::{Array2, Array3, ArrayView2};
-use swath_raster::{Pixels, Window, with_dtype, with_samples};
+use swath_raster::{Blocks, DType, Pixels, Window, with_dtype, with_samples};
 
 use crate::augment::view::View;
 use crate::augment::{Pipeline, resize};
@@ -59,9 +59,15 @@ pub(crate) struct Assembly {
     pub(crate) image: Vec<f32>,
     pub(crate) target: Vec<u8>,
     pub(crate) size: Option<(usize, usize)>,
+    /// Samples that will come, so that room is made once.
+    expected: usize,
 }
 
 impl Assembly {
+    pub(crate) fn for_samples(expected: usize) -> Assembly {
+        Assembly { expected, ..Assembly::default() }
+    }
+
     /// Room for one more sample: planes of zeros, and targets to ignore.
     fn slot(&mut self, bands: usize, size: (usize, usize)) -> Result<(&mut [f32], &mut [u8]), Error> {
         let first = *self.size.get_or_insert(size);
@@ -69,6 +75,10 @@ impl Assembly {
             return Err(Error::Uneven { first, other: size });
         }
         let (image, target) = (self.image.len(), self.target.len());
+        if image == 0 {
+            self.image.reserve(self.expected * bands * size.0 * size.1);
+            self.target.reserve(self.expected * size.0 * size.1);
+        }
         self.image.resize(image + bands * size.0 * size.1, 0.0);
         self.target.resize(target + size.0 * size.1, IGNORE);
         Ok((&mut self.image[image..], &mut self.target[target..]))
@@ -165,8 +175,8 @@ impl Developer<'_> {
             let gains: Vec<Gain> = (layer.outputs.iter().zip(&layer.scaling))
                 .map(|(&output, &scaling)| normaliser.map_or_else(|| of_scaling(scaling), |n| gain(n, output, scaling)))
                 .collect();
-            expose_layer(layer, from, &gains, view, size, image, &mut missing)
-                .map_err(|source| layer.failed(pixels.window, source))?;
+            let planes = Planes { layer, view, size, image: &mut *image, missing: &mut missing };
+            expose_layer(planes, from, &gains).map_err(|source| layer.failed(pixels.window, source))?;
         }
         show_label(scene, pixels, view, target)?;
         let mut invalid: Option<Vec<bool>> =
@@ -224,76 +234,96 @@ fn gain(normaliser: &Normaliser, band: usize, (scale, offset): (f64, f64)) -> Ga
     Gain { scale: (scale * factor) as f32, offset: (offset * factor + addend) as f32 }
 }
 
-/// Fills the planes of one layer; counts, for each pixel of the view, the bands that have no value there.
-fn expose_layer(
-    layer: &Layer,
-    from: &LayerPixels,
-    gains: &[Gain],
-    view: &View,
+/// Where the planes of one layer go, and where it is noted that they have no value.
+struct Planes<'a> {
+    layer: &'a Layer,
+    view: &'a View,
+    /// Pixels of a plane.
     size: usize,
-    image: &mut [f32],
-    missing: &mut Option<Vec<u16>>,
-) -> swath_raster::Result<()> {
-    let plane_of = |band: usize| layer.outputs[band] * size..(layer.outputs[band] + 1) * size;
-    match from {
-        LayerPixels::Blocks(blocks) if !layer.may_be_invalid => {
-            let dtype = blocks.plan().raster().header.dtype;
-            with_dtype!(dtype, T => {
-                for piece in blocks.pieces::<T>()? {
-                    let gain = gains[piece.band];
-                    let at = (piece.row_px as i64, piece.col_px as i64);
-                    place(piece.samples, at, view, &mut image[plane_of(piece.band)], |v: T| gain.of(v));
-                }
-            });
-            let window = blocks.plan().window();
-            let covered = blocks.plan().covered();
-            if covered != Some(Window::new(0, 0, window.width_px, window.height_px)) {
-                let mut there = vec![false; size];
-                if let Some(c) = covered {
-                    let whole = Array2::from_elem((c.height_px, c.width_px), true);
-                    place(whole.view(), (c.row_px, c.col_px), view, &mut there, |v| v);
-                }
-                let missing = missing.get_or_insert_with(|| vec![0; size]);
-                let bands = layer.outputs.len() as u16;
-                missing.iter_mut().zip(&there).filter(|(_, there)| !**there).for_each(|(count, _)| *count += bands);
+    image: &'a mut [f32],
+    /// For each pixel of the view, the bands that have no value there.
+    missing: &'a mut Option<Vec<u16>>,
+}
+
+impl Planes<'_> {
+    fn plane(&mut self, band: usize) -> &mut [f32] {
+        let output = self.layer.outputs[band];
+        &mut self.image[output * self.size..(output + 1) * self.size]
+    }
+
+    /// Notes pixels of one band that have no value, and leaves 0 there.
+    fn lose(&mut self, band: usize, gone: &[bool]) {
+        let size = self.size;
+        self.plane(band).iter_mut().zip(gone).filter(|(_, gone)| **gone).for_each(|(value, _)| *value = 0.0);
+        let missing = self.missing.get_or_insert_with(|| vec![0; size]);
+        missing.iter_mut().zip(gone).filter(|(_, gone)| **gone).for_each(|(count, _)| *count += 1);
+    }
+
+    /// Fills the planes from decoded blocks, in one pass.
+    fn fill<T: swath_raster::Sample + Convert>(&mut self, blocks: &Blocks, gains: &[Gain]) -> swath_raster::Result<()> {
+        let view = self.view;
+        for piece in blocks.pieces::<T>()? {
+            let (gain, at) = (gains[piece.band], (piece.row_px as i64, piece.col_px as i64));
+            place(piece.samples, at, view, self.plane(piece.band), |value: T| gain.of(value));
+            let Some(nodata) = self.layer.nodata else { continue };
+            let is_nodata = nodata_test::<T>(nodata);
+            if piece.samples.iter().any(|&value| is_nodata(value)) {
+                let mut gone = vec![false; self.size];
+                place(piece.samples, at, view, &mut gone, is_nodata);
+                self.lose(piece.band, &gone);
             }
-            Ok(())
         }
-        LayerPixels::Blocks(blocks) => {
-            expose_pixels(&blocks.to_pixels()?, gains, view, size, plane_of, image, missing);
-            Ok(())
+        let window = blocks.plan().window();
+        let whole = Window::new(0, 0, window.width_px, window.height_px);
+        if blocks.plan().covered() != Some(whole) || !blocks.is_complete() {
+            let mut gone = vec![vec![true; self.size]; gains.len()];
+            for piece in blocks.pieces::<T>()? {
+                let at = (piece.row_px as i64, piece.col_px as i64);
+                place(piece.samples, at, view, &mut gone[piece.band], |_| false);
+            }
+            gone.iter().enumerate().for_each(|(band, gone)| self.lose(band, gone));
         }
-        LayerPixels::Pixels(pixels) => {
-            expose_pixels(pixels, gains, view, size, plane_of, image, missing);
-            Ok(())
+        Ok(())
+    }
+
+    /// Fills the planes from an array that says itself what is valid.
+    fn fill_from(&mut self, pixels: &Pixels, gains: &[Gain]) {
+        let view = self.view;
+        with_samples!(&pixels.samples, array => {
+            for (band, source) in array.outer_iter().enumerate() {
+                let gain = gains[band];
+                place(source, (0, 0), view, self.plane(band), |value| gain.of(value));
+            }
+        });
+        let Some(valid) = pixels.valid.as_ref().filter(|valid| valid.iter().any(|valid| !valid)) else { return };
+        for (band, source) in valid.outer_iter().enumerate() {
+            let mut gone = vec![true; self.size];
+            place(source, (0, 0), view, &mut gone, |valid| !valid);
+            self.lose(band, &gone);
         }
     }
 }
 
-fn expose_pixels(
-    pixels: &Pixels,
-    gains: &[Gain],
-    view: &View,
-    size: usize,
-    plane_of: impl Fn(usize) -> std::ops::Range<usize>,
-    image: &mut [f32],
-    missing: &mut Option<Vec<u16>>,
-) {
-    with_samples!(&pixels.samples, array => {
-        for (band, source) in array.outer_iter().enumerate() {
-            let gain = gains[band];
-            place(source, (0, 0), view, &mut image[plane_of(band)], |v| gain.of(v));
+/// Whether a value is the nodata value; one that the type cannot hold matches nothing.
+fn nodata_test<T: swath_raster::Sample>(nodata: f64) -> impl Fn(T) -> bool {
+    let (value, is_float) = (T::from_f64(nodata), T::DTYPE.is_float());
+    let (fits, is_nan) = (is_float || value.to_f64() == nodata, is_float && nodata.is_nan());
+    move |sample: T| if is_nan { sample.to_f64().is_nan() } else { fits && sample == value }
+}
+
+/// Fills the planes of one layer.
+fn expose_layer(mut planes: Planes<'_>, from: &LayerPixels, gains: &[Gain]) -> swath_raster::Result<()> {
+    match from {
+        LayerPixels::Blocks(blocks) if !planes.layer.has_mask => {
+            with_dtype!(blocks.plan().raster().header.dtype, T => planes.fill::<T>(blocks, gains))
         }
-    });
-    let Some(valid) = pixels.valid.as_ref().filter(|valid| valid.iter().any(|valid| !valid)) else { return };
-    let missing = missing.get_or_insert_with(|| vec![0; size]);
-    let mut there = vec![false; size];
-    for (band, source) in valid.outer_iter().enumerate() {
-        there.fill(false);
-        place(source, (0, 0), view, &mut there, |v| v);
-        let plane = &mut image[plane_of(band)];
-        for ((value, count), _) in plane.iter_mut().zip(missing.iter_mut()).zip(&there).filter(|(_, there)| !**there) {
-            (*value, *count) = (0.0, *count + 1);
+        LayerPixels::Blocks(blocks) => {
+            planes.fill_from(&blocks.to_pixels()?, gains);
+            Ok(())
+        }
+        LayerPixels::Pixels(pixels) => {
+            planes.fill_from(pixels, gains);
+            Ok(())
         }
     }
 }
@@ -303,6 +333,21 @@ fn show_label(scene: &Scene, pixels: &ScenePixels, view: &View, target: &mut [u8
     if matches!(scene.truth, Truth::None) {
         target.fill(0);
         return Ok(());
+    }
+    if let (Truth::Raster { layer, values }, Some(LayerPixels::Blocks(blocks))) = (&scene.truth, &pixels.label) {
+        if blocks.plan().raster().header.dtype == DType::U8 {
+            let failed = |source| layer.failed(pixels.window, source);
+            for piece in blocks.pieces::<u8>().map_err(failed)? {
+                let at = (piece.row_px as i64, piece.col_px as i64);
+                values.check(piece.samples)?;
+                if values.is_identity() {
+                    place(piece.samples, at, view, target, |value| value);
+                } else {
+                    place(piece.samples, at, view, target, |value| values.of_byte(value));
+                }
+            }
+            return Ok(());
+        }
     }
     let label = label_window(scene, pixels)?;
     place(label.view(), (0, 0), view, target, |v| v);

@@ -84,8 +84,8 @@ impl Io {
     }
 
     /// Reads one window on the calling thread.
-    pub(crate) fn read(&self, scene: &Scene, window: Window) -> Result<ScenePixels, Error> {
-        let plan = scene.plan(window, true)?;
+    pub(crate) fn read(&self, scene: &Scene, window: Window, with_validity: bool) -> Result<ScenePixels, Error> {
+        let plan = scene.plan(window, with_validity)?;
         self.run(plan.fetch(scene, &self.fetcher, &self.cache))?.decode(scene)
     }
 }
@@ -296,7 +296,7 @@ async fn feed(shop: Arc<Shop>, permits: Arc<Semaphore>, jobs: Sender<Job>, batch
         fetches.spawn(async move {
             let mut chips = Vec::with_capacity(shop.schedule.batch);
             for &chip in shop.schedule.chips(batch) {
-                chips.push(shop.fetch(chip, 0).await);
+                chips.push(shop.fetch(chip).await);
             }
             // Where nobody listens any more, nobody wants it.
             let _ = jobs.send(Job { batch, chips });
@@ -337,11 +337,11 @@ impl Shop {
         Draft::new(chip, self.pipeline(), draw)
     }
 
-    async fn fetch(&self, chip: Chip, _attempt: u32) -> Result<(Draft, SceneBytes), Error> {
+    async fn fetch(&self, chip: Chip) -> Result<(Draft, SceneBytes), Error> {
         let inner = &self.dataset.inner;
         let draft = self.draft(chip)?;
         let scene = &inner.scenes[chip.scene];
-        let plan = scene.plan(draft.window(), true)?;
+        let plan = scene.plan(draft.window(), false)?;
         let bytes = plan.fetch(scene, &inner.io.fetcher, &inner.io.cache).await?;
         Ok((draft, bytes))
     }
@@ -351,7 +351,7 @@ impl Shop {
         let inner = &self.dataset.inner;
         let normaliser = inner.normaliser().ok_or(Error::NoStatistics { method: "the recipe" })?;
         let developer = inner.developer(self.pipeline(), normaliser, self.schedule.output_px);
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::for_samples(job.chips.len());
         let mut provenance = Vec::with_capacity(job.chips.len());
         for fetched in job.chips {
             let (mut draft, bytes) = fetched?;
@@ -383,7 +383,7 @@ impl Shop {
         let inner = &self.dataset.inner;
         let Some((plan, epoch)) = &self.schedule.training else { return Err(Error::Worker { batch: index }) };
         let draft = self.draft(plan.draw(inner.recipe.seed, *epoch, index, attempt))?;
-        let pixels = inner.io.read(&inner.scenes[draft.chip.scene], draft.window())?;
+        let pixels = inner.io.read(&inner.scenes[draft.chip.scene], draft.window(), false)?;
         Ok((draft, pixels))
     }
 

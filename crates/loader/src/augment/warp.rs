@@ -11,6 +11,11 @@ use crate::error::Error;
 use crate::recipe::IGNORE;
 use crate::sample::Sample;
 
+/// OpenCV interpolates at positions rounded to 1/32 of a pixel, and results are to agree with it.
+fn stepped(position: f64) -> f64 {
+    (position * 32.0 + 0.5).floor() / 32.0
+}
+
 /// What lies beyond the edge.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Edge {
@@ -61,7 +66,8 @@ impl Warping {
         from: impl Fn(usize, usize) -> (f64, f64),
     ) {
         sample.settle();
-        let positions = Array2::from_shape_fn((height, width), |(row, col)| from(row, col));
+        let exact = Array2::from_shape_fn((height, width), |(row, col)| from(row, col));
+        let positions = exact.mapv(|(x, y)| (stepped(x), stepped(y)));
         let mut image = Array3::zeros((sample.image.dim().0, height, width));
         let domain = sample.domain;
         for (source, mut plane) in sample.image.outer_iter().zip(image.outer_iter_mut()) {

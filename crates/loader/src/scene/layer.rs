@@ -23,8 +23,8 @@ pub(crate) struct Layer {
     /// Stored to measured value of each.
     pub(crate) scaling: Vec<(f64, f64)>,
     pub(crate) nodata: Option<f64>,
-    /// Whether validity has to be asked for: there is a nodata value, a mask or an alpha band.
-    pub(crate) may_be_invalid: bool,
+    /// Whether validity has to be asked for: there is a mask or an alpha band.
+    pub(crate) has_mask: bool,
     /// How it comes onto the scene's grid, where its own is another one.
     onto: Option<Resampling>,
 }
@@ -48,7 +48,7 @@ pub(super) fn layers(
             outputs: own.iter().map(|(output, _)| *output).collect(),
             scaling: own.iter().map(|(_, band)| band.scaling).collect(),
             nodata: first.nodata,
-            may_be_invalid: first.nodata.is_some() || has_mask(raster),
+            has_mask: has_mask(raster),
             onto,
         });
     }
@@ -91,7 +91,7 @@ impl Layer {
             scaling: vec![(1.0, 0.0)],
             // The value map knows nodata; a mask is not obeyed for labels.
             nodata: None,
-            may_be_invalid: false,
+            has_mask: false,
             onto,
             raster,
         })
@@ -105,14 +105,14 @@ impl Layer {
         Error::Window { item: self.item.clone(), href: self.raster.href.clone(), window, source }
     }
 
-    /// What to read for a window of the scene's grid.
-    pub(crate) fn plan(&self, grid: &Grid, window: Window) -> Result<LayerPlan, Error> {
+    /// What to read for a window of the scene's grid; `with_validity` where it has to be known value by value.
+    pub(crate) fn plan(&self, grid: &Grid, window: Window, with_validity: bool) -> Result<LayerPlan, Error> {
         let bands = Some(self.bands.clone());
         match self.onto {
             None => {
                 let request = ReadRequest {
                     bands,
-                    with_validity: self.may_be_invalid,
+                    with_validity: with_validity || self.has_mask,
                     nodata: self.nodata,
                     ..ReadRequest::window(window)
                 };

@@ -86,10 +86,14 @@ impl Scene {
     }
 
     /// What to read for a window of the image, and of its label where that is a raster.
-    pub(crate) fn plan(&self, window: Window, with_label: bool) -> Result<ScenePlan, Error> {
-        let layers = self.layers.iter().map(|layer| layer.plan(&self.grid, window)).collect::<Result<Vec<_>, _>>()?;
+    pub(crate) fn plan(&self, window: Window, with_validity: bool) -> Result<ScenePlan, Error> {
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| layer.plan(&self.grid, window, with_validity))
+            .collect::<Result<Vec<_>, _>>()?;
         let label = match &self.truth {
-            Truth::Raster { layer, .. } if with_label => Some(layer.plan(&self.grid, window)?),
+            Truth::Raster { layer, .. } => Some(layer.plan(&self.grid, window, false)?),
             _ => None,
         };
         Ok(ScenePlan { window, layers, label })

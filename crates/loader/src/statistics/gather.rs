@@ -86,7 +86,7 @@ fn windows(dataset: &Inner) -> Result<Vec<(usize, Window)>, Error> {
 
 fn add(dataset: &Inner, scene: usize, window: Window, share: &mut Share) -> Result<(), Error> {
     let scene = &dataset.scenes[scene];
-    let pixels = dataset.io.read(scene, window)?;
+    let pixels = dataset.io.read(scene, window, true)?;
     let size = window.width_px * window.height_px;
     let mut missing = vec![0u16; size];
     for (layer, from) in scene.layers.iter().zip(&pixels.layers) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::ArrayView2;
 use swath_catalog::classification::Class;
 
 use super::target_of;
@@ -15,6 +16,10 @@ pub(crate) struct ValueMap {
     targets: BTreeMap<i64, u8>,
     /// Targets of values 0 to 255, where most labels lie; `None` for a value without a meaning.
     small: Vec<Option<u8>>,
+    /// Values below this are their own targets.
+    own: u8,
+    /// Whether every value with a meaning is its own target.
+    identity: bool,
 }
 
 impl ValueMap {
@@ -40,8 +45,32 @@ impl ValueMap {
         targets.extend(nothing.chain(whole).map(|value| (value, IGNORE)));
         // A label written by a machine marks unlabelled ground with the value that targets use for it.
         targets.entry(i64::from(IGNORE)).or_insert(IGNORE);
-        let small = (0..256).map(|value| targets.get(&value).copied()).collect();
-        Ok(ValueMap { href: href.to_owned(), targets, small })
+        let small: Vec<Option<u8>> = (0..256).map(|value| targets.get(&value).copied()).collect();
+        let is_own = |(value, target): (u8, &Option<u8>)| *target == Some(value);
+        let own = (0u8..=254).zip(&small).take_while(|pair| is_own(*pair)).count() as u8;
+        let identity = (0u8..=255).zip(&small).all(|pair| pair.1.is_none() || is_own(pair));
+        Ok(ValueMap { href: href.to_owned(), targets, small, own, identity })
+    }
+
+    /// Whether every value with a meaning is its own target.
+    pub(crate) fn is_identity(&self) -> bool {
+        self.identity
+    }
+
+    /// The target of a byte that [`ValueMap::check`] has let through.
+    pub(crate) fn of_byte(&self, value: u8) -> u8 {
+        self.small[usize::from(value)].unwrap_or(IGNORE)
+    }
+
+    /// Refuses pixels of which one has no meaning.
+    pub(crate) fn check(&self, pixels: ArrayView2<'_, u8>) -> Result<(), Error> {
+        for row in pixels.outer_iter() {
+            let largest = row.iter().fold(0, |largest, &value| largest.max(value));
+            if largest >= self.own {
+                row.iter().try_for_each(|&value| self.target(i64::from(value)).map(|_| ()))?;
+            }
+        }
+        Ok(())
     }
 
     /// The target of a pixel value.
