@@ -27,6 +27,15 @@ pub enum DataType {
     Other,
 }
 
+impl DataType {
+    /// The type of that name; `None` for names that STAC does not have.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let known: Option<Self> = serde_json::from_value(Value::from(name)).ok();
+        known.filter(|known| *known != Self::Other || name == "other")
+    }
+}
+
 /// One band of a raster asset, as its item describes it. Nothing here was checked against the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Band {

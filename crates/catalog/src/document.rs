@@ -29,7 +29,17 @@ pub(crate) fn read_file(path: &Path) -> Result<Value> {
     if bytes.len() as u64 > LIMIT_BYTES {
         return Err(too_large(bytes.len() as u64));
     }
-    parse(&bytes, &href())
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("ndjson" | "jsonl" | "geojsonl") => lines(&bytes, &href()),
+        _ => parse(&bytes, &href()),
+    }
+}
+
+/// One item a line, as the item collection that it stands for.
+fn lines(bytes: &[u8], href: &Href) -> Result<Value> {
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    let features = lines.map(|line| parse(line, href)).collect::<Result<Vec<_>>>()?;
+    Ok(serde_json::json!({"type": "FeatureCollection", "features": features}))
 }
 
 /// Parses bytes that were read from `href`; a byte-order mark is skipped.

@@ -138,6 +138,22 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A checksum of a kind that swath cannot compute.
+    #[error("{}: its checksum `{checksum}` is no SHA-256 multihash (1220 and 64 digits), and cannot be compared", path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// The checksum as the item gives it.
+        checksum: String,
+    },
+    /// A question makes no sense.
+    #[error("{part}: {reason}")]
+    Query {
+        /// The part of the question.
+        part: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Something that swath was asked to publish would not be valid STAC.
     #[error("cannot describe {what}: {reason}")]
     Describe {

@@ -2,7 +2,14 @@
 //!
 //! <https://github.com/stac-extensions/file>, v2.1.0.
 
+use std::{fs::File, io::Read, path::Path};
+
 use sha2::{Digest, Sha256};
+
+use crate::{
+    error::{Error, Result},
+    href::Href,
+};
 
 /// What stands before the digest: the function's code in the multihash table, and the digest's length in bytes.
 const SHA_256: &str = "1220";
@@ -29,6 +36,35 @@ impl Checksum {
     pub fn is_comparable(checksum: &str) -> bool {
         checksum.len() == SHA_256.len() + 64 && checksum.starts_with(SHA_256)
     }
+}
+
+/// The checksum of a file.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn checksum(path: &Path) -> Result<String> {
+    let failed = |source| Error::Read { href: Href::File(path.to_path_buf()), source };
+    let mut file = File::open(path).map_err(failed)?;
+    let mut checksum = Checksum::default();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer).map_err(failed)?;
+        if read == 0 {
+            return Ok(checksum.finish());
+        }
+        checksum.update(buffer.get(..read).unwrap_or_default());
+    }
+}
+
+/// Whether a file has the checksum that an item gives for it.
+///
+/// # Errors
+/// [`Error::Read`]; [`Error::Checksum`] when the checksum is of a kind that cannot be compared.
+pub fn verify(path: &Path, expected: &str) -> Result<bool> {
+    if !Checksum::is_comparable(expected) {
+        return Err(Error::Checksum { path: path.to_path_buf(), checksum: expected.to_owned() });
+    }
+    Ok(checksum(path)? == expected.to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod pairing;
 pub mod projection;
 pub mod publish;
 pub mod repair;
+pub mod search;
 pub mod source;
 
 pub use bands::{Band, DataType};

@@ -2,6 +2,7 @@
 //!
 //! All documents are STAC 1.1.0 with relative hrefs, so that a folder can be moved together with the files it describes.
 
+mod collection;
 mod dataset;
 mod footprint;
 mod map;
@@ -9,6 +10,7 @@ mod model;
 mod parts;
 mod write;
 
+pub use collection::{Publication, publish};
 pub use dataset::{Dataset, ImageFile, LabelContent, LabelFile, Sample, write_dataset};
 pub use footprint::footprint;
 pub use map::{MapDescription, map_item};

@@ -13,6 +13,7 @@ use clap::Args;
 use regex::Regex;
 use swath_catalog::{
     Filter, Split,
+    file::checksum,
     item::parse_datetime,
     label::Count,
     pairing::name,
@@ -130,7 +131,7 @@ async fn sample(args: &DescribeArgs, meaning: &Meaning, fetcher: &Fetcher, files
     let mut image = image_file(path, &raster.header, &args.bands, datetime(args, path)?)?;
     image.split = meaning.split(args, path)?;
     image.size_bytes = Some(raster.file_bytes);
-    image.checksum = files::checksum(path, args.checksums)?;
+    image.checksum = args.checksums.then(|| checksum(path)).transpose()?;
     let label = match &files.label {
         None => None,
         Some(path) => {
@@ -140,7 +141,7 @@ async fn sample(args: &DescribeArgs, meaning: &Meaning, fetcher: &Fetcher, files
                 vector_labels::read(path, meaning, &raster.header.grid)?
             };
             let size_bytes = std::fs::metadata(path).ok().map(|metadata| metadata.len());
-            let checksum = files::checksum(path, args.checksums)?;
+            let checksum = args.checksums.then(|| checksum(path)).transpose()?;
             Some(LabelFile { path: path.clone(), content, counts, size_bytes, checksum })
         }
     };

@@ -1,13 +1,8 @@
 //! Which files a pattern means, and their checksums.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use swath_catalog::file::Checksum;
 
 /// The files that the patterns of an option match, each once, in order.
 pub(super) fn matching(option: &str, patterns: &[String]) -> Result<Vec<PathBuf>> {
@@ -34,22 +29,4 @@ pub(super) fn matching(option: &str, patterns: &[String]) -> Result<Vec<PathBuf>
 /// Whether a file is a TIFF by its name.
 pub(super) fn is_tiff(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tif") || extension.eq_ignore_ascii_case("tiff"))
-}
-
-/// The SHA-256 of a file as a multihash, when wanted.
-pub(super) fn checksum(path: &Path, wanted: bool) -> Result<Option<String>> {
-    if !wanted {
-        return Ok(None);
-    }
-    let about = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(about)?;
-    let mut checksum = Checksum::default();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut buffer).with_context(about)?;
-        if read == 0 {
-            return Ok(Some(checksum.finish()));
-        }
-        checksum.update(buffer.get(..read).unwrap_or_default());
-    }
 }
