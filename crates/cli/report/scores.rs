@@ -109,7 +109,7 @@ fn dots(report: &RunReport, runs: &[(usize, &Run, &Evaluation)]) -> String {
         };
         let name = if row == classes { "mean".to_owned() } else { class_name(report, row) };
         let weight = if row == classes { r#" font-weight="650""# } else { "" };
-        chart.add(&format!(r#"<text x="80" y="{:.1}" text-anchor="end"{weight}>{}</text>"#, y + 4.0, escape(&name)));
+        chart.add(&format!(r#"<text x="76" y="{:.1}" text-anchor="end"{weight}>{}</text>"#, y + 4.0, escape(&name)));
         let (left, right) = (chart.px(0.0), chart.px(1.0));
         chart.add(&format!(r#"<line class="grid" x1="{left:.1}" x2="{right:.1}" y1="{y:.1}" y2="{y:.1}"/>"#));
         let marks: Vec<(usize, f64)> =

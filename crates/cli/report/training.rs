@@ -72,9 +72,10 @@ fn histogram(band: &BandHistogram) -> String {
     ));
     chart.lower_axis("");
     let note = if band.note.is_empty() { String::new() } else { format!(", {}", escape(&band.note)) };
-    let text = format!("mean {:.4}, standard deviation {:.4}", band.mean, band.std);
+    let decimals = decimals(band.mean.abs().max(band.std));
+    let text = format!("mean {:.decimals$}, standard deviation {:.decimals$}", band.mean, band.std);
     format!(
-        "<figure>{}<figcaption><b>{}</b>{note}<br>{:.4} ± {:.4}</figcaption></figure>",
+        "<figure>{}<figcaption><b>{}</b>{note}<br>{:.decimals$} ± {:.decimals$}</figcaption></figure>",
         chart.finish(&format!("Histogram of band {}", band.name), &text),
         escape(&band.name),
         band.mean,
@@ -82,9 +83,22 @@ fn histogram(band: &BandHistogram) -> String {
     )
 }
 
+/// Decimals that show four digits of `value`, and no more of what stands beside it.
+fn decimals(value: f64) -> usize {
+    match value.log10() {
+        power if power.is_finite() => (3.0 - power.floor()).clamp(0.0, 9.0) as usize,
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_and_reflectances_show_four_digits() {
+        assert_eq!([1712.2, 0.0536, 1.0, 0.0].map(decimals), [0, 5, 3, 0]);
+    }
 
     #[test]
     fn a_band_of_one_value_or_none_still_draws() {
