@@ -4,6 +4,8 @@ mod address;
 mod fetched;
 mod options;
 mod ranges;
+#[cfg(feature = "remote")]
+mod remote;
 mod request;
 
 pub(crate) use address::Location;
@@ -66,13 +68,18 @@ impl Fetcher {
     /// [`Error::Address`] where one of the options' headers is none.
     pub fn new(options: FetchOptions) -> Result<Self> {
         let shared = Shared {
-            stores: Stores::new(options.requests_per_host),
+            stores: Stores::new(&options)?,
             gate: Gate::new(&options),
             headers: Mutex::default(),
             record: Arc::default(),
             options,
         };
         Ok(Fetcher { shared: Arc::new(shared) })
+    }
+
+    /// From now on, hrefs that begin with `prefix` are objects in `store`: for credentials of one's own, or for tests.
+    pub fn register(&self, prefix: &str, store: Arc<dyn object_store::ObjectStore>) {
+        self.shared.stores.register(prefix, store);
     }
 
     /// Reads the header of a file. `href` is a path or a file, http(s), s3, gs or az URL. A header once read is kept.
@@ -84,7 +91,13 @@ impl Fetcher {
             return Ok(raster.clone());
         }
         let raster = Arc::new(self.read_header(href).await?);
-        Ok(self.headers().entry(href.to_owned()).or_insert(raster).clone())
+        let mut headers = self.headers();
+        let raster = headers.entry(href.to_owned()).or_insert(raster).clone();
+        let held: u64 = headers.values().map(|raster| raster.header.size_bytes()).sum();
+        if held > self.shared.options.header_cache_bytes {
+            headers.retain(|_, raster| Arc::strong_count(raster) > 1);
+        }
+        Ok(raster)
     }
 
     fn headers(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Raster>>> {

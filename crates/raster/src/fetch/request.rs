@@ -1,4 +1,4 @@
-//! One request: bounded, timed, checked for length.
+//! One request: bounded, timed, checked for length, tried again.
 
 use super::address::Place;
 use super::{FetchOptions, FetchStatistics, Location};
@@ -9,6 +9,7 @@ use object_store::{GetOptions, GetRange, ObjectStore};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
 /// Bytes in flight are counted in units of 1 KiB, since a semaphore's permits are 32-bit.
@@ -50,7 +51,7 @@ impl Gate {
         }
     }
 
-    /// The bytes of `range`; fewer only where the file ends before.
+    /// The bytes of `range`; fewer only where the file ends before. Tried again, later and later, where that may help.
     pub(super) async fn get(
         &self,
         href: &str,
@@ -58,6 +59,22 @@ impl Gate {
         range: Range<u64>,
         options: &FetchOptions,
     ) -> Result<Received> {
+        let mut attempt = 0;
+        loop {
+            let error = match self.try_once(href, at, range.clone(), options).await {
+                Ok(received) => return Ok(received),
+                Err(error) => error,
+            };
+            if attempt >= options.retries || !may_pass(&error) {
+                return Err(error);
+            }
+            tokio::time::sleep(pause(attempt, options)).await;
+            attempt += 1;
+            self.retries.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn try_once(&self, href: &str, at: &Location, range: Range<u64>, options: &FetchOptions) -> Result<Received> {
         let units = u32::try_from((range.end - range.start).div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX).min(self.units);
         // Both semaphores live as long as this gate and are never closed.
         let _bytes = self.in_flight.acquire_many(units).await.map_err(|_| Error::Stopped)?;
@@ -73,6 +90,35 @@ impl Gate {
         self.bytes.fetch_add(received.bytes.len() as u64, Ordering::Relaxed);
         Ok(received)
     }
+}
+
+/// Whether trying again may help: not where the file is missing, forbidden, or on this machine's disk.
+fn may_pass(error: &Error) -> bool {
+    use object_store::Error as Store;
+    match error {
+        Error::TimedOut { .. } | Error::ShortBody { .. } => true,
+        Error::Fetch { source, .. } => match source.downcast_ref::<Store>() {
+            Some(
+                Store::NotFound { .. }
+                | Store::InvalidPath { .. }
+                | Store::PermissionDenied { .. }
+                | Store::Unauthenticated { .. }
+                | Store::NotSupported { .. }
+                | Store::NotImplemented { .. },
+            )
+            | None => false,
+            Some(_) => true,
+        },
+        _ => false,
+    }
+}
+
+/// Time to wait after the `attempt`-th failure: doubled each time, plus up to half as much again, so that many readers do not
+/// come back at once.
+fn pause(attempt: usize, options: &FetchOptions) -> Duration {
+    let doubled = options.backoff.saturating_mul(1 << attempt.min(16));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    doubled.mul_f64(1.0 + f64::from(now % 1000) / 2000.0).min(options.max_backoff)
 }
 
 async fn once(href: &str, at: &Location, range: Range<u64>) -> Result<Received> {

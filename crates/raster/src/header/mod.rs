@@ -86,6 +86,12 @@ impl Header {
         Some(self.grid.with_size(level.width_px, level.height_px))
     }
 
+    /// Memory that the header takes: nearly all of it tables of blocks.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        let tables = |level: &Level| (level.offsets.len() + level.byte_counts.len()) as u64 * 8;
+        1024 + self.levels.iter().chain(self.masks.iter().flatten()).map(tables).sum::<u64>()
+    }
+
     /// The coarsest level whose pixels are no larger than `pixel_size_ratio` full-resolution pixels; 0 for ratios below 2.
     pub fn level_for(&self, pixel_size_ratio: f64) -> usize {
         let full = self.grid.width_px as f64;
