@@ -88,7 +88,9 @@ fn rate(runs: &[(usize, &Run)]) -> String {
 
 fn steps_axis(runs: &[(usize, &Run)]) -> Axis {
     let last = runs.iter().filter_map(|(_, run)| run.steps.last()).map(|step| step.step).max().unwrap_or(1);
-    Axis::exact(0.0, last as f64, 6)
+    let mut axis = Axis::exact(0.0, last as f64, 6);
+    axis.ticks.retain(|tick| tick.fract() == 0.0);
+    axis
 }
 
 fn described(runs: &[(usize, &Run)], verb: &str, value: impl Fn(&Run) -> f64) -> String {
