@@ -10,13 +10,14 @@ use swath_raster::{BlockCache, FailedBlock, FetchOptions, FetchStatistics, Fetch
 
 use crate::augment::Pipeline;
 use crate::augment::view::View;
+use crate::balance::Balance;
 use crate::develop::{Developer, Draft};
 use crate::draw::{Draw, Purpose};
 use crate::error::Error;
 use crate::normalise::Normaliser;
 use crate::plan::{Chip, Plan};
 use crate::prefetch::{Batches, Io, Schedule};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Sampling};
 use crate::scene::Scene;
 use crate::split::{self, Part, Parts, Placed};
 use crate::statistics::{self, Statistics};
@@ -91,6 +92,7 @@ pub(crate) struct Inner {
     evaluation_px: Option<usize>,
     statistics: OnceLock<Statistics>,
     normaliser: OnceLock<Normaliser>,
+    balance: OnceLock<Arc<Balance>>,
 }
 
 impl Dataset {
@@ -167,6 +169,7 @@ impl Dataset {
             evaluation_px,
             statistics: OnceLock::new(),
             normaliser: OnceLock::new(),
+            balance: OnceLock::new(),
         };
         Ok(Dataset { inner: Arc::new(inner) })
     }
@@ -191,12 +194,23 @@ impl Dataset {
         self.inner.scenes.first().map_or(&[], |scene| scene.band_names())
     }
 
-    /// Plans the training part.
+    /// Plans the training part; reads its labels once where windows are drawn around classes.
     ///
     /// # Errors
-    /// [`Error::EmptyPart`].
+    /// [`Error::EmptyPart`]; whatever reading labels can fail with.
     pub fn plan(&self) -> Result<Plan, Error> {
-        Plan::training(&self.inner.parts, &self.inner.recipe)
+        let plan = Plan::training(&self.inner.parts, &self.inner.recipe)?;
+        if self.inner.recipe.sampling != Sampling::ClassBalanced {
+            return Ok(plan);
+        }
+        let balance = match self.inner.balance.get() {
+            Some(balance) => balance.clone(),
+            None => {
+                let balance = Arc::new(Balance::gather(&self.inner)?);
+                self.inner.balance.get_or_init(|| balance).clone()
+            }
+        };
+        Ok(plan.balanced(balance))
     }
 
     /// Statistics of the training part; read once, then kept.

@@ -1,16 +1,14 @@
-//! Items to batches: labelled GeoTIFFs, wherever they are, as augmented arrays to train on.
-//!
-//! A [`Recipe`] says how; [`Dataset::open`] opens the pairs of a catalog by it and divides the ground ([`split`]);
-//! [`Dataset::train`] and [`Dataset::evaluate`] give [`Batches`], which are read, decoded and augmented ahead of their
-//! consumer. The same seed gives the same bytes, whatever the number of workers or the speed of the source.
+#![doc = include_str!("../README.md")]
 
 pub mod augment;
+mod balance;
 mod batch;
 mod dataset;
 mod develop;
 mod draw;
 mod error;
 mod fuse;
+mod mix;
 mod normalise;
 mod plan;
 mod prefetch;
@@ -26,6 +24,7 @@ pub use augment::Step;
 pub use batch::{Batch, ChipId};
 pub use dataset::{Dataset, Image, Options, RawChip};
 pub use error::{Error, Result};
+pub use mix::Mix;
 pub use normalise::Normaliser;
 pub use plan::{Chip, Plan};
 pub use prefetch::{Batches, Progress};

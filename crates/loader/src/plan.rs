@@ -4,8 +4,11 @@
 //! lies wholly in the training part are equally likely, over all images together. Evaluation covers a part by a grid in
 //! which each pixel counts once.
 
+use std::sync::Arc;
+
 use swath_raster::Window;
 
+use crate::balance::Balance;
 use crate::draw::{Draw, Purpose};
 use crate::error::Error;
 use crate::recipe::{OnSmall, Recipe, Sampling};
@@ -48,6 +51,7 @@ pub struct Plan {
     horizon: usize,
     sampling: Sampling,
     skipped: usize,
+    balance: Option<Arc<Balance>>,
 }
 
 impl Plan {
@@ -95,7 +99,13 @@ impl Plan {
             horizon: recipe.horizon,
             sampling: recipe.sampling,
             skipped,
+            balance: None,
         })
+    }
+
+    /// The same plan with windows drawn around classes.
+    pub(crate) fn balanced(self, balance: Arc<Balance>) -> Plan {
+        Plan { balance: Some(balance), ..self }
     }
 
     /// Samples in an epoch.
@@ -127,6 +137,15 @@ impl Plan {
     /// had too few valid pixels.
     pub fn draw(&self, seed: u64, epoch: u64, index: u64, attempt: u32) -> Chip {
         let mut draw = Draw::new(seed, Purpose::Window, epoch, index);
+        if let Some(balance) = &self.balance {
+            let mut window = None;
+            for _ in 0..=attempt {
+                window = balance.draw(&mut draw).and_then(|pixel| self.around(pixel, &mut draw));
+            }
+            if let Some((scene, window)) = window {
+                return chip(scene, window, index);
+            }
+        }
         let total = self.cumulative.last().copied().unwrap_or(0);
         let mut position = draw.below(total);
         for _ in 0..attempt {
@@ -138,6 +157,20 @@ impl Plan {
         let (row, col) = ((inside / range.cols) as i64, (inside % range.cols) as i64);
         let window = Window::new(range.first.1 + col, range.first.0 + row, self.window_px, self.window_px);
         chip(range.scene, window, index)
+    }
+
+    /// The allowed window nearest to one that holds a pixel at a random place of its own.
+    fn around(&self, (scene, row, col): (usize, i64, i64), draw: &mut Draw) -> Option<(usize, Window)> {
+        let last = self.window_px as i64 - 1;
+        let (row, col) = (row - draw.between(0, last), col - draw.between(0, last));
+        let own = self.ranges.iter().filter(|range| range.scene == scene);
+        let nearest = own.map(|range| {
+            let clamp = |at: i64, first: i64, count: u64| at.clamp(first, first + count as i64 - 1);
+            let at = (clamp(row, range.first.0, range.rows), clamp(col, range.first.1, range.cols));
+            (at.0.abs_diff(row).max(at.1.abs_diff(col)), at)
+        });
+        let (_, (row, col)) = nearest.min_by_key(|(distance, _)| *distance)?;
+        Some((scene, Window::new(col, row, self.window_px, self.window_px)))
     }
 
     /// Chips that cover `part` in a grid of windows, each of its pixels counting exactly once; image after image, row after row.

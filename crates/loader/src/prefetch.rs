@@ -88,6 +88,12 @@ impl Io {
         let plan = scene.plan(window, with_validity)?;
         self.run(plan.fetch(scene, &self.fetcher, &self.cache))?.decode(scene)
     }
+
+    /// Reads the label of one window on the calling thread, and nothing of the image.
+    pub(crate) fn read_label(&self, scene: &Scene, window: Window) -> Result<ScenePixels, Error> {
+        let plan = scene.plan_label(window)?;
+        self.run(plan.fetch(scene, &self.fetcher, &self.cache))?.decode(scene)
+    }
 }
 
 impl Drop for Io {
@@ -371,7 +377,18 @@ impl Shop {
                 (draft, pixels) = self.redraw(chip.index, attempt)?;
             }
         }
+        self.mix(job.batch, &mut assembly, provenance.len());
         finish(job.batch, assembly, provenance, self.dataset.band_names().len())
+    }
+
+    /// Mixes the samples of a training batch, as the recipe says.
+    fn mix(&self, batch: u64, assembly: &mut Assembly, samples: usize) {
+        let (Some((_, epoch)), Some(size)) = (&self.schedule.training, assembly.size) else { return };
+        let recipe = &self.dataset.inner.recipe;
+        let mut draw = Draw::new(recipe.seed, Purpose::Mix, *epoch, batch);
+        for mix in &recipe.mix {
+            mix.apply(&mut assembly.image, &mut assembly.target, samples, size, &mut draw);
+        }
     }
 
     fn may_redraw(&self, attempt: u32) -> bool {

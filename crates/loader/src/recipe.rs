@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Step;
 use crate::error::Error;
+use crate::mix::Mix;
 
 /// Target value of a pixel without a truth: nodata, outside the image, outside the part, not labelled.
 pub const IGNORE: u8 = 255;
@@ -181,6 +182,8 @@ pub struct Recipe {
     pub samples: Option<usize>,
     /// Augmentations of training samples in order, named as in albumentations.
     pub augment: Vec<Step>,
+    /// Mixing of the samples of a training batch, after normalisation.
+    pub mix: Vec<Mix>,
     /// The value that photometric augmentations take as full scale; absent: 255 for uint8, 1 for floating point,
     /// 10000 (reflectance 1) for other integers.
     pub max_value: Option<f32>,
@@ -214,6 +217,7 @@ impl Default for Recipe {
             sampling: Sampling::default(),
             samples: None,
             augment: Vec::new(),
+            mix: Vec::new(),
             max_value: None,
             normalise: Normalise::default(),
             batch: 8,
@@ -276,6 +280,7 @@ impl Recipe {
         if !(0.0..=1.0).contains(&self.min_valid) {
             return wrong("min_valid", format!("is a share in 0..1, not {}", self.min_valid));
         }
+        self.mix.iter().try_for_each(Mix::check)?;
         self.split.check()?;
         self.normalise.check()
     }

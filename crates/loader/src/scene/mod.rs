@@ -92,11 +92,16 @@ impl Scene {
             .iter()
             .map(|layer| layer.plan(&self.grid, window, with_validity))
             .collect::<Result<Vec<_>, _>>()?;
+        Ok(ScenePlan { layers, ..self.plan_label(window)? })
+    }
+
+    /// What to read for a window of the label alone.
+    pub(crate) fn plan_label(&self, window: Window) -> Result<ScenePlan, Error> {
         let label = match &self.truth {
             Truth::Raster { layer, .. } => Some(layer.plan(&self.grid, window, false)?),
             _ => None,
         };
-        Ok(ScenePlan { window, layers, label })
+        Ok(ScenePlan { window, layers: Vec::new(), label })
     }
 }
 

@@ -1,0 +1,104 @@
+//! Where each class is, so that training windows can be drawn around classes instead of around ground.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use swath_raster::Window;
+
+use crate::dataset::Inner;
+use crate::develop::label_window;
+use crate::draw::Draw;
+use crate::error::Error;
+use crate::split::Part;
+use crate::tiling::Tiling;
+
+/// Side of the cells in which pixels of a class are counted: a position within one is drawn evenly.
+const CELL_PX: usize = 32;
+
+/// Side of the windows in which labels are read.
+const READ_PX: usize = 1024;
+
+/// For each class that occurs in the training part: the cells that hold it, and how many of its pixels each holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Balance {
+    classes: Vec<Vec<(Cell, u64)>>,
+}
+
+/// A cell by its image and upper left pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) scene: usize,
+    pub(crate) row_px: i64,
+    pub(crate) col_px: i64,
+}
+
+impl Balance {
+    /// Reads the labels of the training part once.
+    pub(crate) fn gather(dataset: &Inner) -> Result<Balance, Error> {
+        let mut windows = Vec::new();
+        for (scene, parts) in dataset.parts.iter().enumerate() {
+            for rectangle in parts.rectangles(Part::Train) {
+                windows.extend(Tiling::new(rectangle, READ_PX, 0)?.tiles().map(|tile| (scene, tile.core)));
+            }
+        }
+        let next = AtomicUsize::new(0);
+        let mut counted: Vec<(usize, Result<Vec<(u8, Cell, u64)>, Error>)> = std::thread::scope(|scope| {
+            let work = || {
+                let mut own = Vec::new();
+                while let Some((at, &(scene, window))) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, windows.get(at)?)))
+                {
+                    own.push((at, count(dataset, scene, window)));
+                }
+                own
+            };
+            let threads = dataset.options.threads().min(windows.len());
+            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            handles.into_iter().flat_map(|handle| handle.join().unwrap_or_default()).collect()
+        });
+        counted.sort_by_key(|(at, _)| *at);
+        let mut classes = vec![Vec::new(); dataset.recipe.classes.len()];
+        for (_, cells) in counted {
+            for (class, cell, pixels) in cells? {
+                if let Some(class) = classes.get_mut(usize::from(class)) {
+                    class.push((cell, pixels));
+                }
+            }
+        }
+        // Counts are kept as running sums, in which a drawn number is looked up.
+        for class in &mut classes {
+            let mut sum = 0;
+            class.iter_mut().for_each(|(_, pixels)| {
+                sum += *pixels;
+                *pixels = sum;
+            });
+        }
+        classes.retain(|class| !class.is_empty());
+        Ok(Balance { classes })
+    }
+
+    /// A pixel in a cell of a class drawn evenly: its image, row and column. `None` where no class occurs.
+    pub(crate) fn draw(&self, draw: &mut Draw) -> Option<(usize, i64, i64)> {
+        let class = self.classes.get(draw.below(self.classes.len() as u64) as usize)?;
+        let rank = draw.below(class.last()?.1);
+        let (cell, _) = class.get(class.partition_point(|(_, end)| *end <= rank))?;
+        let inside = |draw: &mut Draw| draw.below(CELL_PX as u64) as i64;
+        let (row, col) = (cell.row_px + inside(draw), cell.col_px + inside(draw));
+        Some((cell.scene, row, col))
+    }
+}
+
+fn count(dataset: &Inner, scene: usize, window: Window) -> Result<Vec<(u8, Cell, u64)>, Error> {
+    let pixels = dataset.io.read_label(&dataset.scenes[scene], window)?;
+    let label = label_window(&dataset.scenes[scene], &pixels)?;
+    let mut found = Vec::new();
+    for (i, rows) in label.axis_chunks_iter(ndarray::Axis(0), CELL_PX).enumerate() {
+        for (j, cell) in rows.axis_chunks_iter(ndarray::Axis(1), CELL_PX).enumerate() {
+            let mut counts = [0u64; 256];
+            cell.iter().for_each(|&value| counts[usize::from(value)] += 1);
+            let (row_px, col_px) = (window.row_px + (i * CELL_PX) as i64, window.col_px + (j * CELL_PX) as i64);
+            let present = (0u8..crate::IGNORE).zip(counts).filter(|(_, count)| *count > 0);
+            found.extend(present.map(|(class, count)| (class, Cell { scene, row_px, col_px }, count)));
+        }
+    }
+    Ok(found)
+}
