@@ -89,3 +89,27 @@ fn the_reservoir_is_learnt_from_polygons() {
     let map = json(&folder.join("map.json"));
     assert_eq!(map["properties"]["proj:shape"], serde_json::json!([377, 380]));
 }
+
+#[test]
+fn frozen_parameters_stay_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    prepare(folder);
+    let shipped = support::repository().join("models/unet-small/model.onnx");
+    let adapt = ["adapt", shipped.to_str().unwrap(), "--bands", "4", "--classes", "2", "--freeze", "encoder.*", "-o", "start.onnx"];
+    succeed(folder, &adapt);
+    refuse(folder, &["adapt", "start.onnx", "--freeze", "enkoder.*", "-o", "other.onnx"], &["enkoder", "no parameter"]);
+    let steps = ["--set", "training.steps=3", "--set", "training.batchnorm=frozen"];
+    succeed(folder, &[&["finetune", "swath.toml", "--set", "model=start.onnx"][..], &steps].concat());
+    let parameters = |path: &str| {
+        let model = swath_autodiff::Model::load(folder.join(path)).unwrap();
+        let names: Vec<String> = model.inspect().unwrap().parameters.into_iter().map(|p| p.name).collect();
+        names.into_iter().map(|name| (name.clone(), model.graph().initializers()[&name].clone())).collect::<Vec<_>>()
+    };
+    let (before, after) = (parameters("start.onnx"), parameters("run/model.onnx"));
+    assert_eq!(before.len(), after.len());
+    for ((name, before), (_, after)) in before.iter().zip(&after) {
+        let is_statistic = name.contains("running");
+        assert_eq!(before == after, name.starts_with("encoder") || is_statistic, "{name}");
+    }
+}

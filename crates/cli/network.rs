@@ -10,6 +10,19 @@ use swath_catalog::mlm::{MODEL_ROLE, Mlm, ValueScaling};
 use swath_catalog::{Band, Href, Item, extension};
 use swath_loader::Normaliser;
 
+/// Key of an ONNX file's metadata that keeps patterns of parameters to leave as they are, one a line.
+const FREEZE: &str = "swath.freeze";
+
+/// Patterns of parameters that a network asks to leave as they are, beside those that a run names.
+pub(crate) fn frozen(model: &Model) -> Vec<String> {
+    model.metadata(FREEZE).into_iter().flat_map(str::lines).map(str::to_owned).collect()
+}
+
+/// Writes such patterns into a network.
+pub(crate) fn freeze(model: &mut Model, patterns: &[String]) {
+    model.set_metadata(FREEZE, &patterns.join("\n"));
+}
+
 /// An ONNX network and what is known of it.
 #[derive(Debug)]
 pub(crate) struct Network {

@@ -19,6 +19,15 @@ pub struct ParameterInfo {
     pub statistic: bool,
 }
 
+impl ParameterInfo {
+    /// Whether a glob over parameter names matches its name or its path.
+    #[must_use]
+    pub fn matches(&self, glob: &str) -> bool {
+        let path = self.path.as_deref().is_some_and(|path| crate::pattern::matches(glob, path));
+        path || crate::pattern::matches(glob, &self.name)
+    }
+}
+
 /// What a network takes, gives and learns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {

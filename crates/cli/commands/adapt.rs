@@ -1,10 +1,12 @@
-//! `swath adapt`: another number of input bands or classes for an exported network.
+//! `swath adapt`: another number of input bands or classes for an exported network, and what of it is not to be trained.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use swath_autodiff::{Adaptation, Model, adapt};
+
+use crate::network;
 
 /// Arguments of `swath adapt`.
 #[derive(Debug, Args)]
@@ -17,6 +19,9 @@ pub(crate) struct AdaptArgs {
     /// Classes wanted: the last convolution is drawn anew.
     #[arg(long, value_name = "K")]
     classes: Option<usize>,
+    /// Pattern of parameter names that later trainings leave as they are (`*` any run of characters); may be given again.
+    #[arg(long, value_name = "PATTERN")]
+    freeze: Vec<String>,
     /// Seed of the new class head.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -27,14 +32,39 @@ pub(crate) struct AdaptArgs {
 
 /// Writes the changed network and says what changed.
 pub(crate) fn run(args: &AdaptArgs) -> Result<()> {
-    ensure!(args.bands.is_some() || args.classes.is_some(), "nothing to adapt: give --bands, --classes or both");
+    ensure!(
+        args.bands.is_some() || args.classes.is_some() || !args.freeze.is_empty(),
+        "nothing to adapt: give --bands, --classes or --freeze"
+    );
     let about = || format!("{}", args.model.display());
     let model = Model::load(&args.model).with_context(about)?;
     let wanted = Adaptation { input_channels: args.bands, classes: args.classes, seed: args.seed };
-    let (adapted, report) = adapt(&model, &wanted).with_context(about)?;
+    let (mut adapted, report) = adapt(&model, &wanted).with_context(about)?;
+    if !args.freeze.is_empty() {
+        let names = frozen_names(&adapted, &args.freeze).with_context(about)?;
+        network::freeze(&mut adapted, &args.freeze);
+        println!("{} parameters are left as they are, {} the first of them", names.len(), names[0]);
+    }
     adapted.save(&args.output)?;
     for change in &report.changes {
         println!("{change}");
     }
     Ok(())
+}
+
+/// Names of the parameters that the patterns match; a pattern that matches none is a slip of the pen.
+fn frozen_names(model: &Model, patterns: &[String]) -> Result<Vec<String>> {
+    let parameters = model.inspect()?.parameters;
+    let mut names = Vec::new();
+    for pattern in patterns {
+        let of_pattern = parameters.iter().filter(|parameter| !parameter.statistic && parameter.matches(pattern));
+        let before = names.len();
+        names.extend(of_pattern.map(|parameter| parameter.name.clone()));
+        ensure!(
+            names.len() > before,
+            "--freeze {pattern} matches no parameter; they are named like {}",
+            parameters.first().map_or("encoder.conv1.weight", |parameter| parameter.name.as_str())
+        );
+    }
+    Ok(names)
 }

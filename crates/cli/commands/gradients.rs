@@ -81,7 +81,8 @@ pub(crate) fn run(args: &GradientsArgs) -> Result<()> {
     let bands = model.inspect().with_context(about)?.bands;
     let mut options = TrainingOptions::new([args.batch, bands, args.size.0, args.size.1]);
     options.batchnorm = args.batchnorm.into();
-    options.freeze.clone_from(&args.freeze);
+    options.freeze = crate::network::frozen(&model);
+    options.freeze.extend(args.freeze.iter().cloned());
     options.losses = vec![(1.0, args.loss.into())];
     options.ignore_index = args.ignore;
     options.lowering = if args.plain { Lowering::Plain } else { Lowering::Swath };

@@ -64,7 +64,8 @@ pub(crate) fn run(args: &StepArgs) -> Result<()> {
     let shape = [args.batch, inspection.bands, args.size.0, args.size.1];
     let mut options = TrainingOptions::new(shape);
     options.batchnorm = args.batchnorm.into();
-    options.freeze.clone_from(&args.freeze);
+    options.freeze = crate::network::frozen(&model);
+    options.freeze.extend(args.freeze.iter().cloned());
     options.lowering = args.operators.into();
     options.optimizer = Optimizer::adamw();
     let graph = training_graph(&model, &options).with_context(about)?;

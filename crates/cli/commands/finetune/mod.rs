@@ -87,7 +87,9 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
     let total = settings.training.total_steps(batches);
     let side = settings.recipe.output_px.unwrap_or(settings.recipe.window_px);
     let shape = [settings.recipe.batch, dataset.band_names().len(), side, side];
-    let graph = training_graph(&model, &settings.training_options(shape))
+    let mut options = settings.training_options(shape);
+    options.freeze.extend(crate::network::frozen(&model));
+    let graph = training_graph(&model, &options)
         .with_context(|| format!("{}", network.path.display()))?;
     let session = TrainSession::new(&graph, &settings.training.session_options())?;
 
