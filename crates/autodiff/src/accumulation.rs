@@ -12,9 +12,7 @@ use crate::lowering::lower;
 use crate::model::Model;
 use crate::optimizer::{self, Update};
 use crate::options::TrainingOptions;
-use crate::training_graph::{
-    Parts, Role, TrainingGraph, finish, header, loss_outputs, with_state,
-};
+use crate::training_graph::{Parts, Role, TrainingGraph, finish, header, loss_outputs, with_state};
 
 /// Two graphs that together take one optimiser step over several batches.
 ///
@@ -94,7 +92,8 @@ fn update_graph(model: &Model, options: &TrainingOptions, backward: &Backward) -
     let updates = optimizer::updates(options, &means, &mut builder)?;
     let mut outputs = Vec::new();
     let state = with_state(&backward.graph, &mut builder, &updates, &mut inputs, &mut outputs)?;
-    let graph = Graph::new(builder.nodes, inputs, outputs, builder.initializers.into_iter().collect::<BTreeMap<_, _>>())?;
+    let graph =
+        Graph::new(builder.nodes, inputs, outputs, builder.initializers.into_iter().collect::<BTreeMap<_, _>>())?;
     let graph = graph.patched(Patch { prune: true, ..Patch::default() })?;
     let graph = lower(graph, options.lowering, backward.opset, builder.facts)?;
     let header = header(model, backward.opset, options.lowering);

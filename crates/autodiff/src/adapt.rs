@@ -88,7 +88,11 @@ fn change_input(graph: &Graph, bands: usize, report: &mut AdaptationReport) -> R
     let readers = graph.nodes().iter().filter(|n| n.inputs.contains(&input.name));
     for node in readers.filter(|n| n.kind() != "Shape") {
         if node.kind() != "Conv" || node.int("group", 1) != 1 {
-            let what = format!("'{}' ({}) reads the image; only plain convolutions can be refitted", node.label(), node.kind());
+            let what = format!(
+                "'{}' ({}) reads the image; only plain convolutions can be refitted",
+                node.label(),
+                node.kind()
+            );
             return Err(refuse(format!("{what}, so keep the model's own number of bands")));
         }
         let (name, tensor, values) = weights(graph, node)?;
@@ -97,9 +101,11 @@ fn change_input(graph: &Graph, bands: usize, report: &mut AdaptationReport) -> R
             continue;
         }
         seen.push(name);
-        let new = refit_bands(tensor.dims(), values, bands).ok_or_else(|| refuse("the first layer would be too large"))?;
+        let new =
+            refit_bands(tensor.dims(), values, bands).ok_or_else(|| refuse("the first layer would be too large"))?;
         patch.initializers.push((name.to_owned(), new));
-        let how = if bands == 1 { "summed".to_owned() } else { format!("repeated in turn and scaled by {old}/{bands}") };
+        let how =
+            if bands == 1 { "summed".to_owned() } else { format!("repeated in turn and scaled by {old}/{bands}") };
         report.changes.push(format!("{name}: {old} input bands became {bands}, the weights {how}"));
     }
     patch.inputs = Some(with_channels(graph.inputs(), &input.name, bands));
@@ -172,7 +178,9 @@ fn change_head(graph: &Graph, classes: usize, seed: u64, report: &mut Adaptation
     head.inputs[2].clone_from(&bias_name);
     patch.remove.insert(index);
     patch.nodes.push(head);
-    report.changes.push(format!("{name}: {old} classes became {classes}, weights and bias drawn anew within ±{bound:.4}"));
+    report
+        .changes
+        .push(format!("{name}: {old} classes became {classes}, weights and bias drawn anew within ±{bound:.4}"));
     report.fresh.extend([name.to_owned(), bias_name.clone()]);
     patch.initializers.extend([(name.to_owned(), weight), (bias_name, bias)]);
     for resize in between.iter().filter(|n| n.operator == "Resize") {

@@ -10,7 +10,12 @@ use crate::graph::{Dimension, Graph, Patch, Tensor, ValueInfo};
 use crate::infer::infer_graph;
 
 /// The graph with constant sizes of Resize turned to scales, where `shape` differs from that of the export.
-pub(crate) fn at_shape(graph: Graph, input: &ValueInfo, shape: &[usize], variables: &BTreeSet<String>) -> Result<Graph> {
+pub(crate) fn at_shape(
+    graph: Graph,
+    input: &ValueInfo,
+    shape: &[usize],
+    variables: &BTreeSet<String>,
+) -> Result<Graph> {
     let Some(exported) = fixed_shape(input).filter(|exported| exported != shape) else { return Ok(graph) };
     let shapes = HashMap::from([(input.name.clone(), exported)]);
     let facts = infer_graph(&graph, &shapes, variables)?;

@@ -1,6 +1,7 @@
 //! Accumulating over several batches equals one step over all of them; a network of fixed size trains at another.
 
-#![allow(unreachable_pub)]
+// A test may stop at the first surprise, in its helpers too; a test binary has no users.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 #[path = "evaluator/mod.rs"]
 mod evaluator;
@@ -88,8 +89,10 @@ fn two_batches_of_one_make_a_batch_of_two() {
 
 /// The network as an exporter that was not told of free sizes writes it, for a batch of 2 of 8 x 8.
 fn of_fixed_size() -> Model {
-    let mut nodes: Vec<_> =
-        nodes().into_iter().filter(|n| !["shape", "front", "whole", "size", "sizes"].contains(&n.outputs[0].as_str())).collect();
+    let mut nodes: Vec<_> = nodes()
+        .into_iter()
+        .filter(|n| !["shape", "front", "whole", "size", "sizes"].contains(&n.outputs[0].as_str()))
+        .collect();
     nodes.sort_by_key(|n| n.outputs[0] == "logits");
     let mut initializers: BTreeMap<String, Tensor> = initializers();
     initializers.insert("sizes".into(), Tensor::ints(&[2, 4, 8, 8]));

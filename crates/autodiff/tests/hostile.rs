@@ -1,6 +1,7 @@
 //! Broken and malicious models: each ends in a typed error, quickly, without a panic and without an allocation of their choosing.
 
-#![allow(unreachable_pub)]
+// A test may stop at the first surprise, in its helpers too; a test binary has no users.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod network;
 
@@ -181,7 +182,10 @@ fn shapes_too_large_for_any_machine() {
             Ok(_) if operator == "Gather" => continue,
             Ok(_) => panic!("{operator} to {sizes:?} was accepted"),
         };
-        assert!(matches!(error, Error::TooLarge { .. } | Error::Shape { .. } | Error::NotSegmentation { .. }), "{error}");
+        assert!(
+            matches!(error, Error::TooLarge { .. } | Error::Shape { .. } | Error::NotSegmentation { .. }),
+            "{error}"
+        );
     }
 }
 
@@ -220,7 +224,10 @@ fn windows_beyond_reason() {
             ..AttributeProto::default()
         });
         let error = failure(&broken);
-        assert!(matches!(error, Error::Node { .. } | Error::Shape { .. } | Error::TooLarge { .. }), "{name} {values:?}: {error}");
+        assert!(
+            matches!(error, Error::Node { .. } | Error::Shape { .. } | Error::TooLarge { .. }),
+            "{name} {values:?}: {error}"
+        );
     }
 }
 
@@ -246,14 +253,19 @@ fn control_flow() {
     let relu = node(&mut broken, "Relu");
     relu.op_type = Some("If".into());
     // Attribute kind 5 is a graph.
-    relu.attribute.push(AttributeProto { name: Some("then_branch".into()), r#type: Some(5), ..AttributeProto::default() });
+    relu.attribute.push(AttributeProto {
+        name: Some("then_branch".into()),
+        r#type: Some(5),
+        ..AttributeProto::default()
+    });
     assert!(failure(&broken).to_string().contains("control flow"));
 }
 
 #[test]
 fn a_negative_dimension_of_the_input() {
     let mut broken = proto();
-    let shape = graph(&mut broken).input[0].r#type.as_mut().unwrap().tensor_type.as_mut().unwrap().shape.as_mut().unwrap();
+    let shape =
+        graph(&mut broken).input[0].r#type.as_mut().unwrap().tensor_type.as_mut().unwrap().shape.as_mut().unwrap();
     shape.dim[0] = DimensionProto { dim_value: Some(-2), dim_param: None };
     assert!(matches!(failure(&broken), Error::Malformed { .. }));
 }
@@ -313,28 +325,74 @@ impl Dice {
     }
 }
 
+/// Operators that a node is changed to.
+const OPERATORS: [&str; 47] = [
+    "Relu",
+    "Conv",
+    "ConvTranspose",
+    "MaxPool",
+    "BatchNormalization",
+    "Add",
+    "Mul",
+    "Concat",
+    "Resize",
+    "Reshape",
+    "Transpose",
+    "Slice",
+    "Gather",
+    "ReduceMean",
+    "ReduceSum",
+    "MatMul",
+    "Gemm",
+    "Softmax",
+    "Split",
+    "Pad",
+    "Expand",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+    "Where",
+    "Clip",
+    "LayerNormalization",
+    "GlobalAveragePool",
+    "AveragePool",
+    "InstanceNormalization",
+    "Cast",
+    "Shape",
+    "ConstantOfShape",
+    "Range",
+    "Tile",
+    "PRelu",
+    "Pow",
+    "Div",
+    "TopK",
+    "GatherElements",
+    "ScatterElements",
+    "OneHot",
+    "DepthToSpace",
+    "CumSum",
+    "Identity",
+    "Dropout",
+    "Erf",
+];
+/// Attributes that a node is given.
+const ATTRIBUTES: [&str; 10] =
+    ["axis", "kernel_shape", "strides", "pads", "dilations", "group", "perm", "axes", "keepdims", "to"];
+
+fn number(dice: &mut Dice) -> i64 {
+    [0, 1, -1, 2, 3, 7, 1 << 20, i64::MAX, i64::MIN, 4][dice.roll(10)]
+}
+
 /// One random change of a network: other inputs, attributes, dimensions, operators.
 fn mutate(proto: &mut ModelProto, dice: &mut Dice) {
-    let operators = [
-        "Relu", "Conv", "ConvTranspose", "MaxPool", "BatchNormalization", "Add", "Mul", "Concat", "Resize", "Reshape",
-        "Transpose", "Slice", "Gather", "ReduceMean", "ReduceSum", "MatMul", "Gemm", "Softmax", "Split", "Pad", "Expand",
-        "Squeeze", "Unsqueeze", "Flatten", "Where", "Clip", "LayerNormalization", "GlobalAveragePool", "AveragePool",
-        "InstanceNormalization", "Cast", "Shape", "ConstantOfShape", "Range", "Tile", "PRelu", "Pow", "Div", "TopK",
-        "GatherElements", "ScatterElements", "OneHot", "DepthToSpace", "CumSum", "Identity", "Dropout", "Erf",
-    ];
-    let graph = proto.graph.as_mut().unwrap();
+    let graph = graph(proto);
+    let names = graph.initializer.iter().filter_map(|t| t.name.clone());
+    let values: Vec<String> =
+        names.chain(graph.node.iter().flat_map(|n| n.output.clone())).chain(["x".to_owned(), String::new()]).collect();
     let (nodes, tensors) = (graph.node.len(), graph.initializer.len());
-    let values: Vec<String> = graph
-        .initializer
-        .iter()
-        .filter_map(|t| t.name.clone())
-        .chain(graph.node.iter().flat_map(|n| n.output.clone()))
-        .chain(["x".to_owned(), String::new()])
-        .collect();
-    let number = |dice: &mut Dice| [0, 1, -1, 2, 3, 7, 1 << 20, i64::MAX, i64::MIN, 4][dice.roll(10)];
     let node = &mut graph.node[dice.roll(nodes)];
     match dice.roll(7) {
-        0 => node.op_type = Some(operators[dice.roll(operators.len())].into()),
+        0 => node.op_type = Some(OPERATORS[dice.roll(OPERATORS.len())].into()),
         1 => {
             let at = dice.roll(node.input.len() + 1);
             node.input.insert(at, values[dice.roll(values.len())].clone());
@@ -346,31 +404,33 @@ fn mutate(proto: &mut ModelProto, dice: &mut Dice) {
         3 if !node.input.is_empty() => {
             node.input.remove(dice.roll(node.input.len()));
         }
-        4 => {
-            let names = ["axis", "kernel_shape", "strides", "pads", "dilations", "group", "perm", "axes", "keepdims", "to"];
-            let mut attribute = AttributeProto { name: Some(names[dice.roll(10)].into()), ..AttributeProto::default() };
-            if dice.roll(2) == 0 {
-                (attribute.r#type, attribute.i) = (Some(2), Some(number(dice)));
-            } else {
-                attribute.r#type = Some(7);
-                attribute.ints = (0..dice.roll(5)).map(|_| number(dice)).collect();
-            }
-            node.attribute.retain(|a| a.name != attribute.name);
-            node.attribute.push(attribute);
-        }
+        4 => change_attribute(node, dice),
         5 => node.output.push(format!("extra{}", dice.roll(1000))),
-        _ => {
-            let tensor = &mut graph.initializer[dice.roll(tensors)];
-            if tensor.data_type == Some(7) {
-                let count = tensor.raw_data.as_ref().map_or(0, |raw| raw.len() / 8);
-                tensor.raw_data = Some((0..count).flat_map(|_| number(dice).to_le_bytes()).collect());
-            } else if dice.roll(2) == 0 {
-                tensor.dims.reverse();
-            } else {
-                let count: i64 = tensor.dims.iter().product();
-                tensor.dims = vec![count];
-            }
-        }
+        _ => change_tensor(&mut graph.initializer[dice.roll(tensors)], dice),
+    }
+}
+
+fn change_attribute(node: &mut NodeProto, dice: &mut Dice) {
+    let mut attribute = AttributeProto { name: Some(ATTRIBUTES[dice.roll(10)].into()), ..AttributeProto::default() };
+    if dice.roll(2) == 0 {
+        (attribute.r#type, attribute.i) = (Some(2), Some(number(dice)));
+    } else {
+        attribute.r#type = Some(7);
+        attribute.ints = (0..dice.roll(5)).map(|_| number(dice)).collect();
+    }
+    node.attribute.retain(|a| a.name != attribute.name);
+    node.attribute.push(attribute);
+}
+
+fn change_tensor(tensor: &mut TensorProto, dice: &mut Dice) {
+    if tensor.data_type == Some(7) {
+        let count = tensor.raw_data.as_ref().map_or(0, |raw| raw.len() / 8);
+        tensor.raw_data = Some((0..count).flat_map(|_| number(dice).to_le_bytes()).collect());
+    } else if dice.roll(2) == 0 {
+        tensor.dims.reverse();
+    } else {
+        let count: i64 = tensor.dims.iter().product();
+        tensor.dims = vec![count];
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn conv_window(query: &Query<'_>, x: &[usize], w: &[usize], kind: Win
 fn group(query: &Query<'_>, channels: usize) -> Result<usize> {
     let group = query.node.int("group", 1);
     match usize::try_from(group) {
-        Ok(group) if group > 0 && channels % group == 0 => Ok(group),
+        Ok(group) if group > 0 && channels.is_multiple_of(group) => Ok(group),
         _ => Err(query.fail(format!("{channels} channels do not split into {group} groups"))),
     }
 }

@@ -116,12 +116,12 @@ impl Window {
         }
         self.explicit_pads(query)?;
         let extra = sizes(query, "output_padding", rank)?.unwrap_or_else(|| vec![0; rank]);
-        for axis in 0..rank {
+        for (axis, extra) in extra.into_iter().enumerate() {
             let grown = self.input[axis]
                 .saturating_sub(1)
                 .saturating_mul(self.strides[axis])
                 .saturating_add(self.extent(axis))
-                .saturating_add(extra[axis]);
+                .saturating_add(extra);
             let cut = self.pads_begin[axis].saturating_add(self.pads_end[axis]);
             let size = grown.checked_sub(cut).filter(|&s| s > 0);
             self.output.push(size.ok_or_else(|| query.fail("its padding leaves nothing of the output"))?);

@@ -8,7 +8,8 @@ use crate::loss::Ground;
 /// The scalar loss; averaged over counted pixels, each by the weight of its class.
 pub(super) fn cross_entropy(label_smoothing: f64, ground: &Ground, builder: &mut Builder) -> Result<String> {
     if ground.classes(builder)? < 2 {
-        let reason = "cross-entropy over a single class is always zero; use binary cross-entropy, or two classes".into();
+        let reason =
+            "cross-entropy over a single class is always zero; use binary cross-entropy, or two classes".into();
         return Err(Error::Options { reason });
     }
     let mut inputs = vec![ground.logits.as_str(), ground.target.as_str()];

@@ -15,8 +15,7 @@ pub(super) fn error(squared: bool, ground: &Ground, builder: &mut Builder) -> Re
         difference = builder.mul(&difference, &counted)?;
         count = ground.counted_pixels(&counted, builder)?;
     }
-    let mut each =
-        if squared { builder.mul(&difference, &difference)? } else { builder.op("Abs", &[&difference])? };
+    let mut each = if squared { builder.mul(&difference, &difference)? } else { builder.op("Abs", &[&difference])? };
     if let Some(weights) = ground.spread_weights(builder)? {
         each = builder.mul(&each, &weights)?;
     }

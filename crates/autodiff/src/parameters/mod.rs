@@ -53,10 +53,10 @@ fn entries(graph: &Graph) -> Vec<Entry> {
                 entries.push(Entry { node: index, position, name: name.to_owned(), slot, direct: name == input });
             }
         }
-        if MOVING.contains(&node.operator.as_str()) && node.domain.is_empty() {
-            if let (Some(&name), Some(output)) = (node.input(0).and_then(|i| origin.get(i)), node.output(0)) {
-                origin.insert(output, name);
-            }
+        let moves = MOVING.contains(&node.operator.as_str()) && node.domain.is_empty();
+        let origin_of_first = node.input(0).filter(|_| moves).and_then(|input| origin.get(input).copied());
+        if let (Some(name), Some(output)) = (origin_of_first, node.output(0)) {
+            origin.insert(output, name);
         }
     }
     entries

@@ -45,8 +45,8 @@ fn norm(scope: &str, x: &str, name: &str, y: &str) -> Node {
 /// Nodes of the network.
 pub fn nodes() -> Vec<Node> {
     let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
-    let mut head = Node::new("Conv", &["d2", "head.0.weight", "head.0.bias"], &["logits"])
-        .with("kernel_shape", ints(&[1, 1]));
+    let mut head =
+        Node::new("Conv", &["d2", "head.0.weight", "head.0.bias"], &["logits"]).with("kernel_shape", ints(&[1, 1]));
     head.name = "/head/head.0/Conv".into();
     vec![
         conv("encoder/conv1", "x", "encoder.conv1", "c1"),

@@ -66,9 +66,6 @@ fn dropout() {
 #[test]
 fn cast_to_the_type_of_another() {
     let double = Tensor::new(vec![1], Data::Bytes(DataType::F64, 1.5f64.to_le_bytes().into())).unwrap();
-    let nodes = vec![
-        node("CastLike", &["x", "double"], &["wide"]),
-        node("Cast", &["wide"], &["y"]).with("to", int(1)),
-    ];
+    let nodes = vec![node("CastLike", &["x", "double"], &["wide"]), node("Cast", &["wide"], &["y"]).with("to", int(1))];
     Case::new(nodes).input("x", &[2, 3]).constant("double", double).check();
 }

@@ -83,11 +83,8 @@ fn a_batch_without_counted_pixels_is_worth_nothing() {
     let dims = [1, 3, 2, 2];
     let kinds = ["cross_entropy", "cross_entropy smoothed", "dice", "focal", "binary", "lovasz"];
     for kind in kinds {
-        let options = TrainingOptions {
-            losses: vec![(1.0, loss(kind))],
-            ignore_index: Some(255),
-            ..TrainingOptions::new(dims)
-        };
+        let options =
+            TrainingOptions { losses: vec![(1.0, loss(kind))], ignore_index: Some(255), ..TrainingOptions::new(dims) };
         let graph = gradient_graph(&shifted(&dims, &[0.0; 12]), &options).unwrap();
         let x = Array::from_fn(&dims, |at| at[1] as f64 - 0.5 * at[3] as f64);
         let target = Array::filled(&[1, 2, 2], 255.0);

@@ -12,7 +12,8 @@ use crate::{close, shifted};
 const TOLERANCE: f64 = 1e-6;
 
 fn optimizer(name: &str) -> Optimizer {
-    let sgd = |momentum, dampening, nesterov, weight_decay| Optimizer::Sgd { momentum, dampening, nesterov, weight_decay };
+    let sgd =
+        |momentum, dampening, nesterov, weight_decay| Optimizer::Sgd { momentum, dampening, nesterov, weight_decay };
     let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
     match name {
         "sgd" => sgd(0.0, 0.0, false, 0.0),
@@ -34,7 +35,8 @@ fn numbers(value: &Value) -> Vec<f64> {
 
 /// The state as the graph starts with it.
 fn start(graph: &TrainingGraph) -> Values {
-    let array = |s: &swath_autodiff::StateTensor| Array::new(&s.shape, s.initial.iter().map(|&v| f64::from(v)).collect());
+    let array =
+        |s: &swath_autodiff::StateTensor| Array::new(&s.shape, s.initial.iter().map(|&v| f64::from(v)).collect());
     graph.state.iter().map(|s| (s.input.clone(), array(s))).collect()
 }
 
