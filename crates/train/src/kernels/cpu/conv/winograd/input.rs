@@ -1,9 +1,11 @@
-//! The window of 6 x 6 pixels per tile, filled for the layout that [`Layout::fill`] serves in general: here four
-//! neighbouring columns are taken apart in one go.
+//! Transformed input. The window of 6 x 6 pixels per tile is filled for the layout that
+//! [`Layout::fill`] serves in general: here four neighbouring columns are taken apart in one go.
 
-use super::super::super::simd::Simd;
+use super::super::super::parallel::Shared;
+use super::super::super::simd::{Simd, WithSimd};
 use super::super::window::Layout;
-use super::transform::TILE;
+use super::transform::{FREQUENCIES, TILE, of_input};
+use super::{Place, Plan, pitch};
 
 /// Most lanes of any instruction set.
 const MAX_LANES: usize = 16;
@@ -13,12 +15,56 @@ pub(super) fn line_len(tiles: usize) -> usize {
     (tiles.next_multiple_of(MAX_LANES) + MAX_LANES) * TILE
 }
 
+/// Some channels of a band.
+pub(super) struct Input<'a> {
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) place: Place,
+    pub(super) input: &'a [f32],
+    pub(super) channels: std::ops::Range<usize>,
+    /// Room for one channel's window and for one row of the input.
+    pub(super) window: &'a mut [f32],
+    pub(super) line: &'a mut [f32],
+    /// `[frequency][channel][lane]`
+    pub(super) transformed: &'a Shared<'a, f32>,
+}
+
+impl WithSimd for Input<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let (plan, planes) = (self.plan, &self.plan.all.input);
+        let plane = planes.size[0] * planes.size[1];
+        let frequency = pitch(plan.all.weights.channels * plan.width);
+        for channel in self.channels {
+            for (index, image) in self.place.images.clone().enumerate() {
+                let from = (image * planes.channels + planes.first + channel) * plane;
+                let input = &self.input[from..from + plane];
+                // SAFETY: the window has room for the layout, the line for the tiles of a row.
+                unsafe {
+                    fill::<S>(&plan.layout, input, planes.size, self.place.tile_rows.start, self.window, self.line)
+                };
+                let at = channel * plan.width + index * plan.lanes;
+                for lane in (0..plan.lanes).step_by(S::LANES) {
+                    // SAFETY: the window holds the image's lanes and a vector of slack at each offset; `transformed`
+                    // has this channel's lanes, which are this task's alone, at each of the frequencies.
+                    unsafe {
+                        let to = self.transformed.at(at + lane);
+                        debug_assert!(at + lane + S::LANES <= frequency && plan.layout.offsets.len() == FREQUENCIES);
+                        of_input::<S>(self.window.as_ptr().add(lane), &plan.layout.offsets, to, frequency);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Fills one channel's window from its `plane` of `size` for the band that starts at row `y0` of tiles.
 ///
 /// # Safety
 /// `line` has [`line_len`] elements for the layout's tiles per row; the processor has `S`.
 #[inline(always)]
-pub(super) unsafe fn fill<S: Simd>(
+unsafe fn fill<S: Simd>(
     layout: &Layout,
     plane: &[f32],
     size: [usize; 2],

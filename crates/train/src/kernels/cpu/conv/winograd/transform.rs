@@ -10,48 +10,58 @@
 use super::super::super::simd::Simd;
 
 /// Output pixels of a tile along an axis.
-pub(crate) const TILE: usize = 4;
+pub(super) const TILE: usize = 4;
 /// Products per tile and pair of channels.
-pub(crate) const FREQUENCIES: usize = 36;
+pub(super) const FREQUENCIES: usize = 36;
 
 const A: f32 = 0.625;
 const B: f32 = 1.5;
 const A2: f32 = A * A;
 const B2: f32 = B * B;
 
-/// Transforms weights, `BLOCK` kernels side by side.
+/// Transforms a vector of kernels.
+///
+/// # Safety
+/// The processor has `S`.
 #[inline(always)]
-pub(super) fn of_weights<const BLOCK: usize>(kernel: &[[f32; BLOCK]; 9]) -> [[f32; BLOCK]; FREQUENCIES] {
-    let mut rows = [[[0.0f32; BLOCK]; 3]; 6];
-    for col in 0..3 {
-        let line = weights_line([&kernel[col], &kernel[3 + col], &kernel[6 + col]]);
-        for (row, values) in rows.iter_mut().zip(line) {
-            row[col] = values;
+pub(super) unsafe fn of_weights<S: Simd>(g: [S::V; 9]) -> [S::V; FREQUENCIES] {
+    // SAFETY: arithmetic alone; the instruction set is the caller's promise.
+    unsafe {
+        let mut lines = [[S::splat(0.0); 3]; 6];
+        for col in 0..3 {
+            let line = weights_line::<S>([g[col], g[3 + col], g[6 + col]]);
+            for row in 0..6 {
+                lines[row][col] = line[row];
+            }
         }
+        let mut out = [S::splat(0.0); FREQUENCIES];
+        for (row, line) in lines.into_iter().enumerate() {
+            let line = weights_line::<S>(line);
+            for col in 0..6 {
+                out[row * 6 + col] = line[col];
+            }
+        }
+        out
     }
-    let mut out = [[0.0f32; BLOCK]; FREQUENCIES];
-    for (row, out) in rows.iter().zip(out.chunks_exact_mut(6)) {
-        out.copy_from_slice(&weights_line([&row[0], &row[1], &row[2]]));
-    }
-    out
 }
 
 #[inline(always)]
-fn weights_line<const BLOCK: usize>([g0, g1, g2]: [&[f32; BLOCK]; 3]) -> [[f32; BLOCK]; 6] {
+unsafe fn weights_line<S: Simd>(g: [S::V; 3]) -> [S::V; 6] {
     const NEAR: f32 = 1.0 / (2.0 * A2 * (A2 - B2));
     const FAR: f32 = 1.0 / (2.0 * B2 * (B2 - A2));
-    let mut out = [[0.0f32; BLOCK]; 6];
-    for k in 0..BLOCK {
-        let (g0, g1, g2) = (g0[k], g1[k], g2[k]);
-        let (near, far) = ((g0 + A2 * g2) * NEAR, (g0 + B2 * g2) * FAR);
-        out[0][k] = g0 * (1.0 / (A2 * B2));
-        out[1][k] = near + g1 * (A * NEAR);
-        out[2][k] = near - g1 * (A * NEAR);
-        out[3][k] = far + g1 * (B * FAR);
-        out[4][k] = far - g1 * (B * FAR);
-        out[5][k] = g2;
+    // SAFETY: arithmetic alone; the instruction set is the caller's promise.
+    unsafe {
+        let near = S::mul(S::fma(S::splat(A2), g[2], g[0]), S::splat(NEAR));
+        let far = S::mul(S::fma(S::splat(B2), g[2], g[0]), S::splat(FAR));
+        [
+            S::mul(g[0], S::splat(1.0 / (A2 * B2))),
+            S::fma(g[1], S::splat(A * NEAR), near),
+            S::fma(g[1], S::splat(-A * NEAR), near),
+            S::fma(g[1], S::splat(B * FAR), far),
+            S::fma(g[1], S::splat(-B * FAR), far),
+            g[2],
+        ]
     }
-    out
 }
 
 #[inline(always)]
