@@ -10,14 +10,16 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use support::{batch, line};
+use ndarray::arr0;
+use support::tiny::{BATCH, batch, inputs, network, options};
+use swath_autodiff::{Lowering, TrainingOptions, training_graph};
 use swath_train::{
     CheckpointStore, FitOptions, Mark, Progress, Result, Schedule, SessionOptions, StepAt, StepInputs, Stepped, Task,
     TrainError, TrainSession, fit,
 };
 
 const FOLDER: &str = "SWATH_TEST_KILL_FOLDER";
-const STEPS: u64 = 2000;
+const STEPS: u64 = 500;
 const KILLS: u64 = 20;
 
 struct Training {
@@ -30,18 +32,15 @@ impl Task for Training {
     type Error = TrainError;
 
     fn step(&mut self, n: u64, at: StepAt) -> Result<Stepped> {
-        let (x, target) = batch(n);
-        let tensors = vec![("x", x.view().into()), ("target", target.view().into())];
-        // The graph divides the rate by the step, so that a step number that was lost would show.
-        let learning_rate = at.learning_rate as f32 * at.step as f32;
+        let ((x, y), momentum) = (batch(n), arr0(at.momentum.unwrap_or(0.9) as f32));
+        let tensors = inputs(&x, &y, &momentum);
+        let learning_rate = at.learning_rate as f32;
         let loss = self.session.step(&StepInputs { tensors, learning_rate, step: at.step })?.loss;
-        // Slow enough that a run is not over before it has been killed often enough, on any machine.
-        std::thread::sleep(Duration::from_micros(200));
-        Ok(Stepped { loss, samples: support::SAMPLES })
+        Ok(Stepped { loss, samples: BATCH[0] })
     }
 
     fn validate(&mut self, _step: u64) -> Result<Option<f64>> {
-        let w = self.session.state_tensor("w")?;
+        let w = self.session.state_tensor("head.weight")?;
         Ok(Some(w.values.iter().map(|w| f64::from(*w)).sum()))
     }
 
@@ -52,8 +51,10 @@ impl Task for Training {
 
 /// Trains in `folder` from wherever its last checkpoint is to the end.
 fn train(folder: &Path) -> Vec<(String, Vec<u32>)> {
-    let session =
-        TrainSession::new(&line(), &SessionOptions { threads: Some(1), ..SessionOptions::default() }).unwrap();
+    // Every kind of state that a graph can have: parameters, two moments, averages, running statistics.
+    let options = TrainingOptions { ema_decay: Some(0.99), clip_norm: Some(1.0), ..options(Lowering::Swath) };
+    let graph = training_graph(&network(), &options).unwrap();
+    let session = TrainSession::new(&graph, &SessionOptions { threads: Some(2), ..SessionOptions::default() }).unwrap();
     let mut training = Training { session, store: CheckpointStore::new(folder) };
     let mut progress = Progress::default();
     if let Some(checkpoint) = training.store.load::<Progress>(Mark::Last).unwrap() {
@@ -62,7 +63,7 @@ fn train(folder: &Path) -> Vec<(String, Vec<u32>)> {
     }
     let options = FitOptions {
         steps: STEPS,
-        learning_rate: 0.05,
+        learning_rate: 0.01,
         schedule: Schedule::one_cycle(),
         save_every: Some(3),
         validate_every: Some(50),

@@ -2,15 +2,20 @@
 //!
 //! `data/tiny.py` made the network and recorded PyTorch's course.
 
+mod support;
+
 use std::collections::{BTreeMap, HashMap};
 
-use ndarray::{Array0, Array3, Array4, ArrayD, arr0};
+use ndarray::{Array4, ArrayD, arr0};
 use serde::Deserialize;
-use swath_autodiff::{Lowering, Model, Role, TrainingGraph, TrainingOptions, training_graph, write_back};
-use swath_train::{FitOptions, InferenceSession, InputTensor, Progress, SessionOptions, StepInputs, TrainSession};
-
-const BATCH: [usize; 4] = [2, 4, 16, 16];
-const IGNORE: i64 = 255;
+use support::tiny::{IGNORE, batch, inputs, network, options};
+use swath_autodiff::{
+    BatchNormMode, Lowering, Optimizer, Role, TrainingGraph, TrainingOptions, accumulating_graphs, training_graph,
+    write_back,
+};
+use swath_train::{
+    AccumulatingSession, FitOptions, InferenceSession, Progress, SessionOptions, StepInputs, TrainSession,
+};
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -30,43 +35,8 @@ fn recorded() -> Recorded {
     serde_json::from_str(include_str!("data/tiny.json")).unwrap()
 }
 
-fn network() -> Model {
-    Model::from_bytes(include_bytes!("data/tiny.onnx")).unwrap()
-}
-
-fn options(lowering: Lowering) -> TrainingOptions {
-    TrainingOptions { ignore_index: Some(IGNORE), lowering, momentum_input: true, ..TrainingOptions::new(BATCH) }
-}
-
 fn threads(threads: usize) -> SessionOptions {
     SessionOptions { threads: Some(threads), ..SessionOptions::default() }
-}
-
-fn splitmix(index: u64) -> u64 {
-    let mut z = index.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-/// The batch of `data/tiny.py`.
-fn batch(step: u64) -> (Array4<f32>, Array3<i64>) {
-    let [n, bands, rows, cols] = BATCH;
-    let first = step * (n * bands * rows * cols) as u64;
-    let values =
-        (0..(n * bands * rows * cols) as u64).map(|i| ((splitmix(first + i) >> 40) % 2048) as f32 / 1024.0 - 1.0);
-    let x = Array4::from_shape_vec((n, bands, rows, cols), values.collect()).unwrap();
-    let y = Array3::from_shape_fn((n, rows, cols), |(n, row, col)| {
-        let ignored = row == 0 && col < 5;
-        let class = if x[[n, 0, row, col]] <= 0.0 { 0 } else { 1 + i64::from(x[[n, 1, row, col]] > 0.0) };
-        if ignored { IGNORE } else { class }
-    });
-    (x, y)
-}
-
-fn inputs<'a>(x: &'a Array4<f32>, y: &'a Array3<i64>, momentum: &'a Array0<f32>) -> Vec<(&'a str, InputTensor<'a>)> {
-    let momentum = (TrainingGraph::MOMENTUM, momentum.view().into());
-    vec![(TrainingGraph::INPUT, x.view().into()), (TrainingGraph::TARGET, y.view().into()), momentum]
 }
 
 /// Trains through all recorded steps: losses, and state by name.
@@ -169,4 +139,80 @@ fn what_is_written_back_is_the_trained_network_for_any_size() {
     assert!(after > before + 0.1 && after > 0.6, "accuracy on unseen pixels: {before} before, {after} after");
     let logits = tuned.run(Array4::zeros((1, 4, 24, 8)).view()).unwrap();
     assert_eq!(logits.shape(), [1, 3, 24, 8]);
+}
+
+#[test]
+fn a_frozen_encoder_thaws_and_the_rest_goes_on_where_it_was() {
+    let frozen = TrainingOptions { freeze: vec!["encoder.*".into()], ..options(Lowering::Swath) };
+    let start = |options: &TrainingOptions| {
+        TrainSession::new(&training_graph(&network(), options).unwrap(), &threads(1)).unwrap()
+    };
+    let run = |session: &mut TrainSession, steps: std::ops::Range<u64>| {
+        for step in steps {
+            let ((x, y), momentum) = (batch(step), arr0(0.9));
+            let tensors = inputs(&x, &y, &momentum);
+            session.step(&StepInputs { tensors, learning_rate: 1e-2, step: step + 1 }).unwrap();
+        }
+    };
+    let values = |session: &TrainSession, name: &str| session.state_tensor(name).unwrap().values.to_vec();
+    let mut first = start(&frozen);
+    assert!(first.state_tensor("encoder.fine.0.weight").is_err(), "what is frozen is no state");
+    run(&mut first, 0..5);
+
+    let mut second = start(&options(Lowering::Swath));
+    let untouched = values(&second, "encoder.fine.0.weight");
+    let kept = first.state().unwrap();
+    second.load_some(kept.iter().map(|tensor| (tensor.name, &*tensor.values))).unwrap();
+    for name in ["head.weight", "m/head.weight", "decoder.1.running_mean"] {
+        assert_eq!(values(&second, name), values(&first, name), "{name}");
+    }
+    run(&mut second, 5..8);
+    assert_ne!(values(&second, "encoder.fine.0.weight"), untouched);
+    assert_ne!(values(&second, "head.weight"), values(&first, "head.weight"));
+}
+
+#[test]
+fn accumulated_batches_step_as_one_batch_does() {
+    // Batch statistics would differ between a batch of one and a batch of two, so they are frozen; plain descent, since
+    // Adam would blow rounding up where a gradient is nearly zero.
+    let options = |n: usize, lowering| TrainingOptions {
+        input_shape: [n, 4, 16, 16],
+        batchnorm: BatchNormMode::Frozen,
+        optimizer: Optimizer::sgd(0.9),
+        ignore_index: None,
+        ..options(lowering)
+    };
+    let (rate, momentum) = (0.05, arr0(0.9));
+    let clean = |step| {
+        let (x, y) = batch(step);
+        (x, y.mapv(|class| if class == IGNORE { 0 } else { class }))
+    };
+    for lowering in [Lowering::Plain, Lowering::Swath] {
+        let graph = training_graph(&network(), &options(2, lowering)).unwrap();
+        let mut whole = TrainSession::new(&graph, &threads(1)).unwrap();
+        let graphs = accumulating_graphs(&network(), &options(1, lowering)).unwrap();
+        let mut parts = AccumulatingSession::new(&graphs, &threads(1)).unwrap();
+        assert!(parts.update(rate, 1, &[]).is_err(), "nothing to step on");
+        for step in 1..=5 {
+            let (x, y) = clean(step);
+            let tensors = inputs(&x, &y, &momentum);
+            let wanted = whole.step(&StepInputs { tensors, learning_rate: rate, step }).unwrap().loss;
+            let losses = (0..2).map(|i| {
+                let (x, y) = (x.slice(ndarray::s![i..=i, .., .., ..]), y.slice(ndarray::s![i..=i, .., ..]));
+                let tensors = [(TrainingGraph::INPUT, x.into()), (TrainingGraph::TARGET, y.into())];
+                parts.accumulate(&tensors).unwrap()
+            });
+            let got = losses.sum::<f32>() / 2.0;
+            parts.update(rate, step, &[(TrainingGraph::MOMENTUM, momentum.view().into())]).unwrap();
+            // A mean over 512 pixels in two parts: a few roundings of 2^-24 each, grown a little over the steps.
+            assert!((got - wanted).abs() < 1e-5, "{lowering:?}, step {step}: {got} against {wanted}");
+        }
+        let (whole, parts) = (whole.state().unwrap(), parts.state().unwrap());
+        assert_eq!(whole.len(), parts.len());
+        for wanted in &whole {
+            let got = parts.iter().find(|tensor| tensor.name == wanted.name).unwrap();
+            let far = got.values.iter().zip(&*wanted.values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(far < 1e-5, "{lowering:?}, {}: {far:e}", wanted.name);
+        }
+    }
 }

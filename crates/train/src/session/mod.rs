@@ -1,11 +1,14 @@
 //! Running graphs on ONNX Runtime: the only part of swath, with `kernels`, that names `ort`.
 //!
 //! [`TrainSession`] runs a training graph step after step and keeps its state (parameters, moments, statistics) where
-//! the graph runs. [`InferenceSession`] runs a network forward. [`Runtime`] is the loaded library.
+//! the graph runs. [`AccumulatingSession`] takes one step over several batches. [`InferenceSession`] runs a network forward. [`Runtime`] is the loaded library.
 
+mod accumulate;
+mod bound;
 mod build;
 mod cuda;
 mod device;
+mod host;
 mod inference;
 mod input;
 mod options;
@@ -13,6 +16,7 @@ mod runtime;
 mod state;
 mod train;
 
+pub use accumulate::AccumulatingSession;
 pub use device::Device;
 pub use inference::{Axis, InferenceSession};
 pub use input::InputTensor;

@@ -74,9 +74,13 @@ impl Runtime {
 /// Hands ONNX Runtime's messages to `tracing`, one level lower than it thinks: what matters comes back as an error.
 fn log(level: LogLevel, category: &str, session: &str, place: &str, message: &str) {
     match level {
-        LogLevel::Fatal | LogLevel::Error => tracing::warn!(target: "onnxruntime", category, session, place, "{message}"),
+        LogLevel::Fatal | LogLevel::Error => {
+            tracing::warn!(target: "onnxruntime", category, session, place, "{message}")
+        }
         LogLevel::Warning => tracing::debug!(target: "onnxruntime", category, session, place, "{message}"),
-        LogLevel::Info | LogLevel::Verbose => tracing::trace!(target: "onnxruntime", category, session, place, "{message}"),
+        LogLevel::Info | LogLevel::Verbose => {
+            tracing::trace!(target: "onnxruntime", category, session, place, "{message}")
+        }
     }
 }
 

@@ -64,19 +64,40 @@ impl State {
         self.turn = 1 - self.turn;
     }
 
-    /// Binds every state tensor: buffer `turn` as input, the other as output.
-    pub(super) fn bind(&mut self, binding: &mut IoBinding, turn: usize) -> Result<()> {
-        for slot in &mut self.slots {
-            let refused = |name: &str| TrainError::session(format!("the state tensor `{name}`"));
-            let (from, to) = (turn % slot.buffers.len(), (1 - turn) % slot.buffers.len());
-            binding.bind_input(slot.input.as_str(), &slot.buffers[from]).map_err(refused(&slot.input))?;
-            binding.bind_output(slot.output.as_str(), &mut slot.buffers[to]).map_err(refused(&slot.output))?;
+    /// Binds every state tensor as input and output: the first binding reads the first buffers and writes the second, the
+    /// second the other way round.
+    pub(super) fn bind(&mut self, bindings: &mut [IoBinding; 2]) -> Result<()> {
+        for (turn, binding) in bindings.iter_mut().enumerate() {
+            for slot in &mut self.slots {
+                let refused = |name: &str| TrainError::session(format!("the state tensor `{name}`"));
+                let (from, to) = (turn % slot.buffers.len(), (1 - turn) % slot.buffers.len());
+                binding.bind_input(slot.input.as_str(), &slot.buffers[from]).map_err(refused(&slot.input))?;
+                binding.bind_output(slot.output.as_str(), &mut slot.buffers[to]).map_err(refused(&slot.output))?;
+            }
         }
         Ok(())
     }
 
-    pub(super) fn inputs(&self) -> impl Iterator<Item = &str> {
-        self.slots.iter().map(|slot| slot.input.as_str())
+    /// Binds the current values as inputs of another graph, those that `takes` says it takes.
+    pub(super) fn lend(&self, bindings: &mut [IoBinding; 2], takes: impl Fn(&str) -> bool) -> Result<()> {
+        for binding in bindings {
+            for slot in self.slots.iter().filter(|slot| takes(&slot.input)) {
+                let buffer = &slot.buffers[self.turn % slot.buffers.len()];
+                let refused = TrainError::session(format!("the state tensor `{}`", slot.input));
+                binding.bind_input(slot.input.as_str(), buffer).map_err(refused)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets every tensor of one role to zero.
+    pub(super) fn clear(&mut self, role: Role) -> Result<()> {
+        let (turn, device) = (self.turn, self.device);
+        for slot in self.slots.iter_mut().filter(|slot| slot.role == role) {
+            let zeros = vec![0.0; slot.shape.iter().product()];
+            slot.write(turn, device, &zeros)?;
+        }
+        Ok(())
     }
 
     /// The current values, in the graph's order.

@@ -4,6 +4,8 @@
 // Each test file uses a part of this.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod tiny;
+
 use swath_autodiff::{Model, Role, StateTensor, TrainingGraph};
 
 /// ONNX element types.
