@@ -1,3 +1,4 @@
+use super::model::Validation;
 use super::*;
 use ndarray::Array2;
 
