@@ -15,7 +15,8 @@ const FREEZE: &str = "swath.freeze";
 
 /// Patterns of parameters that a network asks to leave as they are, beside those that a run names.
 pub(crate) fn frozen(model: &Model) -> Vec<String> {
-    model.metadata(FREEZE).into_iter().flat_map(str::lines).map(str::to_owned).collect()
+    let noted = model.metadata().iter().filter(|(key, _)| key == FREEZE);
+    noted.flat_map(|(_, patterns)| patterns.lines()).map(str::to_owned).collect()
 }
 
 /// Writes such patterns into a network.

@@ -121,4 +121,10 @@ impl Model {
     pub fn metadata(&self) -> &[(String, String)] {
         &self.header.metadata
     }
+
+    /// Notes something under `key`, in place of what was noted there.
+    pub fn set_metadata(&mut self, key: &str, value: &str) {
+        self.header.metadata.retain(|(known, _)| known != key);
+        self.header.metadata.push((key.to_owned(), value.to_owned()));
+    }
 }
