@@ -1,8 +1,4 @@
-//! GeoTIFF windows in, Cloud-Optimized GeoTIFF out.
-//!
-//! The way of a window: [`Fetcher::open`] reads a file's [`Header`]; a [`ReadPlan`] says which blocks a [`Window`] needs;
-//! [`Fetcher::fetch`] brings them, merged and bounded; [`Fetched::decode`] turns them into [`Blocks`], whose pieces are
-//! copied to wherever the caller wants them, or into [`Pixels`].
+#![doc = include_str!("../README.md")]
 
 mod cache;
 mod decode;

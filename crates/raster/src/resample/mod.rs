@@ -24,7 +24,7 @@ pub enum Resampling {
     Cubic,
     /// Mean of the source pixels that the target pixel covers, weighted by area.
     Average,
-    /// The value that covers most of the target pixel; of equals, the one met first. For labels.
+    /// The value that most of the source pixels have that the target pixel touches. For labels.
     Mode,
 }
 

@@ -31,9 +31,9 @@ pub(super) fn interleave(planes: &[Vec<u8>], width: usize, rows: usize, is_ycc: 
 fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     const HALF: i32 = 1 << 15;
     let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
-    // 1.402, 1.772, 0.71414 and 0.34414 times 2^16, rounded.
+    // 1.402, 1.772, 0.714136286 and 0.344136286 times 2^16, rounded.
     let red = y + ((91_881 * cr + HALF) >> 16);
-    let green = y + ((-22_554 * cb - 46_802 * cr + HALF) >> 16);
+    let green = y + ((-22_553 * cb - 46_802 * cr + HALF) >> 16);
     let blue = y + ((116_130 * cb + HALF) >> 16);
     [red, green, blue].map(|value| value.clamp(0, 255) as u8)
 }
