@@ -1,5 +1,6 @@
 //! Where each class is, so that training windows can be drawn around classes instead of around ground.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use swath_raster::Window;
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::split::Part;
 use crate::tiling::Tiling;
 
-/// Side of the cells in which pixels of a class are counted: a position within one is drawn evenly.
+/// Side of the cells in which pixels of a class are counted; a position is drawn evenly from the rectangle of the class in one.
 const CELL_PX: usize = 32;
 
 /// Side of the windows in which labels are read.
@@ -23,12 +24,11 @@ pub(crate) struct Balance {
     classes: Vec<Vec<(Cell, u64)>>,
 }
 
-/// A cell by its image and upper left pixel.
+/// The smallest rectangle that holds all pixels of a class in one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cell {
-    pub(crate) scene: usize,
-    pub(crate) row_px: i64,
-    pub(crate) col_px: i64,
+struct Cell {
+    scene: usize,
+    window: Window,
 }
 
 impl Balance {
@@ -81,8 +81,8 @@ impl Balance {
         let class = self.classes.get(draw.below(self.classes.len() as u64) as usize)?;
         let rank = draw.below(class.last()?.1);
         let (cell, _) = class.get(class.partition_point(|(_, end)| *end <= rank))?;
-        let inside = |draw: &mut Draw| draw.below(CELL_PX as u64) as i64;
-        let (row, col) = (cell.row_px + inside(draw), cell.col_px + inside(draw));
+        let (down, right) = (draw.below(cell.window.height_px as u64), draw.below(cell.window.width_px as u64));
+        let (row, col) = (cell.window.row_px + down as i64, cell.window.col_px + right as i64);
         Some((cell.scene, row, col))
     }
 }
@@ -93,11 +93,19 @@ fn count(dataset: &Inner, scene: usize, window: Window) -> Result<Vec<(u8, Cell,
     let mut found = Vec::new();
     for (i, rows) in label.axis_chunks_iter(ndarray::Axis(0), CELL_PX).enumerate() {
         for (j, cell) in rows.axis_chunks_iter(ndarray::Axis(1), CELL_PX).enumerate() {
-            let mut counts = [0u64; 256];
-            cell.iter().for_each(|&value| counts[usize::from(value)] += 1);
-            let (row_px, col_px) = (window.row_px + (i * CELL_PX) as i64, window.col_px + (j * CELL_PX) as i64);
-            let present = (0u8..crate::IGNORE).zip(counts).filter(|(_, count)| *count > 0);
-            found.extend(present.map(|(class, count)| (class, Cell { scene, row_px, col_px }, count)));
+            let (row, col) = (window.row_px + (i * CELL_PX) as i64, window.col_px + (j * CELL_PX) as i64);
+            // For each class: pixels, then first and last row and column.
+            let mut classes: BTreeMap<u8, (u64, [usize; 4])> = BTreeMap::new();
+            for ((r, c), &class) in cell.indexed_iter().filter(|(_, class)| **class != crate::IGNORE) {
+                let (pixels, [top, bottom, left, right]) = classes.entry(class).or_insert((0, [r, r, c, c]));
+                *pixels += 1;
+                (*top, *bottom) = (r.min(*top), r.max(*bottom));
+                (*left, *right) = (c.min(*left), c.max(*right));
+            }
+            found.extend(classes.into_iter().map(|(class, (pixels, [top, bottom, left, right]))| {
+                let window = Window::new(col + left as i64, row + top as i64, right - left + 1, bottom - top + 1);
+                (class, Cell { scene, window }, pixels)
+            }));
         }
     }
     Ok(found)

@@ -56,7 +56,14 @@ impl Mix {
     }
 
     /// Mixes samples of a batch, `image` `[n, band, row, col]` and `target` `[n, row, col]`, with others of the same batch.
-    pub(crate) fn apply(&self, image: &mut [f32], target: &mut [u8], samples: usize, size: (usize, usize), draw: &mut Draw) {
+    pub(crate) fn apply(
+        &self,
+        image: &mut [f32],
+        target: &mut [u8],
+        samples: usize,
+        size: (usize, usize),
+        draw: &mut Draw,
+    ) {
         if samples < 2 {
             return;
         }
@@ -85,7 +92,9 @@ impl Mix {
                 }
                 Mix::CutMix { .. } => {
                     let hole = hole(1.0 - weight, (row, col), size);
-                    own.chunks_exact_mut(pixels).zip(their.chunks_exact(pixels)).for_each(|(own, their)| paste(own, their, &hole, size.1));
+                    own.chunks_exact_mut(pixels)
+                        .zip(their.chunks_exact(pixels))
+                        .for_each(|(own, their)| paste(own, their, &hole, size.1));
                     paste(own_target, their_target, &hole, size.1);
                 }
             }

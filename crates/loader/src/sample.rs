@@ -86,6 +86,11 @@ impl Domain {
         }
     }
 
+    /// Brings an interpolated value to the nearest that can be: floats may overshoot, as they do in OpenCV.
+    pub(crate) fn interpolated(&self, value: f32) -> f32 {
+        if self.integral { self.settle(value) } else { value }
+    }
+
     /// Brings a computed value to the nearest that can be.
     pub(crate) fn settle(&self, value: f32) -> f32 {
         let value = if self.integral { value.round_ties_even() } else { value };

@@ -213,9 +213,15 @@ impl Transform for Affine {
         if det == 0.0 || [a, b, c, d, e, f] == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0] {
             return Ok(());
         }
+        // From new to old positions, in OpenCV's order of operations and its steps of 1/1024 pixel.
+        let inverse = 1.0 / det;
+        let (ia, ib, id, ie) = (e * inverse, -b * inverse, -d * inverse, a * inverse);
+        let (ic, i_f) = (-ia * c - ib * f, -id * c - ie * f);
+        let fixed = |value: f64| (value * 1024.0).round_ties_even();
         self.warping.remap(sample, height, width, |row, col| {
-            let (x, y) = (col as f64 - c, row as f64 - f);
-            ((e * x - b * y) / det, (a * y - d * x) / det)
+            let (x, y) = (col as f64, row as f64);
+            let (down_x, down_y) = (fixed(ib * y + ic), fixed(ie * y + i_f));
+            ((down_x + fixed(ia * x)) / 1024.0, (down_y + fixed(id * x)) / 1024.0)
         });
         Ok(())
     }

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::parameters::Reader;
-use super::resize::{Method, resize_plane};
+use super::resize::{Method, resize_plane, shrink_plane};
 use super::{Entry, Transform};
 use crate::draw::Draw;
 use crate::error::Error;
@@ -160,11 +160,11 @@ impl Transform for Downscale {
         sample.settle();
         let (height, width) = sample.label.dim();
         let scale = draw.uniform(self.scale.0, self.scale.1);
-        let small = |length: usize| ((length as f64 * scale).round_ties_even() as usize).max(1);
         let domain = sample.domain;
         for mut plane in sample.image.outer_iter_mut() {
-            let coarse = resize_plane(plane.view(), small(height), small(width), self.down).mapv(|v| domain.settle(v));
-            plane.assign(&resize_plane(coarse.view(), height, width, self.up).mapv(|v| domain.settle(v)));
+            let coarse = shrink_plane(plane.view(), scale, self.down).mapv(|value| domain.interpolated(value));
+            let fine = resize_plane(coarse.view(), height, width, self.up);
+            plane.zip_mut_with(&fine, |value, &fine| *value = domain.interpolated(fine));
         }
         Ok(())
     }

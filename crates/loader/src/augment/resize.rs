@@ -85,9 +85,9 @@ pub(crate) fn resize(sample: &mut Sample, height: usize, width: usize, method: M
     }
     if method != Method::Nearest {
         let domain = sample.domain;
-        image.mapv_inplace(|value| domain.settle(value));
+        image.mapv_inplace(|value| domain.interpolated(value));
     }
-    let (rows, cols) = (Taps::new(old_height, height, label_method), Taps::new(old_width, width, label_method));
+    let (rows, cols) = (Taps::between(old_height, height, label_method), Taps::between(old_width, width, label_method));
     let pick = |row: usize, col: usize| [rows.first[row], cols.first[col]];
     sample.label = Array2::from_shape_fn((height, width), |(row, col)| sample.label[pick(row, col)]);
     sample.valid = Array2::from_shape_fn((height, width), |(row, col)| sample.valid[pick(row, col)]);
@@ -97,7 +97,18 @@ pub(crate) fn resize(sample: &mut Sample, height: usize, width: usize, method: M
 
 /// One band brought to `height` x `width` pixels; not rounded.
 pub(crate) fn resize_plane(source: ArrayView2<'_, f32>, height: usize, width: usize, method: Method) -> Array2<f32> {
-    through(source, &Taps::new(source.dim().0, height, method), &Taps::new(source.dim().1, width, method))
+    let (rows, cols) = source.dim();
+    through(source, &Taps::between(rows, height, method), &Taps::between(cols, width, method))
+}
+
+/// One band made smaller by a factor: new pixels are exactly `1 / factor` wide, so that the last may reach past the edge or
+/// end before it.
+pub(crate) fn shrink_plane(source: ArrayView2<'_, f32>, factor: f64, method: Method) -> Array2<f32> {
+    let taps = |length: usize| {
+        let new = ((length as f64 * factor).round_ties_even() as usize).max(1);
+        Taps::new(length, new, 1.0 / factor, method)
+    };
+    through(source, &taps(source.dim().0), &taps(source.dim().1))
 }
 
 /// For each output position along one axis: source positions and their weights.
@@ -108,8 +119,13 @@ struct Taps {
 }
 
 impl Taps {
-    fn new(old: usize, new: usize, method: Method) -> Taps {
-        let scale = old as f64 / new as f64;
+    /// From one length to another.
+    fn between(old: usize, new: usize, method: Method) -> Taps {
+        Taps::new(old, new, old as f64 / new as f64, method)
+    }
+
+    /// `new` positions, `scale` old pixels apart.
+    fn new(old: usize, new: usize, scale: f64, method: Method) -> Taps {
         let last = old as i64 - 1;
         let clamped = |position: i64| position.clamp(0, last) as usize;
         let taps: Vec<Vec<(usize, f32)>> = (0..new)
@@ -130,6 +146,7 @@ impl Taps {
 
 /// The source pixels between two positions, by the share of each that lies between them.
 fn area(start: f64, end: f64, length: usize) -> Vec<(usize, f32)> {
+    let (start, end) = (start.min(length as f64 - 1.0), end.min(length as f64));
     let (first, last) = (start.floor() as usize, (end.ceil() as usize).min(length));
     let covered = |pixel: usize| (end.min(pixel as f64 + 1.0) - start.max(pixel as f64)).max(0.0);
     (first..last).map(|pixel| (pixel, (covered(pixel) / (end - start)) as f32)).collect()

@@ -71,7 +71,7 @@ impl Warping {
         let mut image = Array3::zeros((sample.image.dim().0, height, width));
         let domain = sample.domain;
         for (source, mut plane) in sample.image.outer_iter().zip(image.outer_iter_mut()) {
-            plane.zip_mut_with(&positions, |value, &(x, y)| *value = domain.settle(self.value(source, x, y)));
+            plane.zip_mut_with(&positions, |value, &(x, y)| *value = domain.interpolated(self.value(source, x, y)));
         }
         let nearest = positions
             .mapv(|(x, y)| self.position((y + 0.5).floor() as i64, (x + 0.5).floor() as i64, sample.label.dim()));

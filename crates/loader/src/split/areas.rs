@@ -118,9 +118,19 @@ fn cut_straight(grid: &Grid, cuts: &Cuts) -> Parts {
     })
 }
 
-/// Side of the cells into which an image is cut whose rows do not run along the area's x: what they lose along a line
-/// between parts is at most this much.
-const CELL_PX: usize = 32;
+/// Largest side of the cells into which an image is cut whose rows do not run along the area's x: what they lose along a
+/// line between parts is at most this much.
+const MAX_CELL_PX: usize = 32;
+
+/// A quarter of the smallest block, so that a cell never reaches past the block next to its own.
+fn cell_px(frame: &Grid, cuts: &Cuts) -> usize {
+    let (width, height) = frame.pixel_size();
+    let gaps = |lines: &[f64], pixel: f64| {
+        lines.windows(2).map(|pair| (pair[1] - pair[0]).abs() / pixel).fold(f64::INFINITY, f64::min)
+    };
+    let smallest = gaps(&cuts.x, width).min(gaps(&cuts.y, height));
+    ((smallest / 4.0).min(MAX_CELL_PX as f64) as usize).max(1)
+}
 
 /// A cell of pixels belongs to a part where all its corners do; cells on a line between parts belong to none.
 fn cut_by_cells(image: &Placed<'_>, frame: &Grid, cuts: &Cuts) -> Result<Parts, Error> {
@@ -130,8 +140,9 @@ fn cut_by_cells(image: &Placed<'_>, frame: &Grid, cuts: &Cuts) -> Result<Parts, 
         (Some(from), Some(to)) => Some(Transformer::new(from, to).map_err(raster)?),
         _ => None,
     };
+    let cell_px = cell_px(frame, cuts);
     let lines =
-        |length: usize| -> Vec<i64> { (0..length).step_by(CELL_PX).chain([length]).map(|px| px as i64).collect() };
+        |length: usize| -> Vec<i64> { (0..length).step_by(cell_px).chain([length]).map(|px| px as i64).collect() };
     let (cols, rows) = (lines(grid.width_px), lines(grid.height_px));
     let mut corner = Vec::with_capacity(cols.len() * rows.len());
     for &row in &rows {
