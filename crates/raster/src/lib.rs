@@ -14,7 +14,7 @@ mod window;
 mod write;
 
 pub use cache::{BlockCache, CacheStatistics};
-pub use error::{Error, Result};
+pub use error::{BoxError, Error, Result};
 pub use fetch::{FailedBlock, FailurePolicy, FetchOptions, FetchStatistics, Fetched, Fetcher};
 pub use grid::{Affine, Bounds, Crs, Grid, Transformer, Window};
 pub use header::{Band, ColorTable, Compression, Header, Level, Limits, Photometric, Raster};

@@ -271,7 +271,9 @@ impl Samples {
 
     /// The values converted to `f32`; 32- and 64-bit integers are rounded to the nearest.
     pub fn to_f32(&self) -> Array3<f32> {
-        with_samples!(self, array => array.mapv(|v| v as f32))
+        #[allow(clippy::unnecessary_cast)] // one of the types is f32 already
+        let converted = with_samples!(self, array => array.mapv(|v| v as f32));
+        converted
     }
 
     /// All values, band after band, row after row, in little-endian bytes.

@@ -121,7 +121,7 @@ fn sum<W: Word>(line: &[u8], bands: usize, to: Target, out: &mut [W], word: impl
 #[inline(always)]
 fn sum_bands<W: Word, const N: usize>(line: &[u8], to: Target, out: &mut [W], word: impl Fn(&[u8]) -> W) {
     let mut planes = out.chunks_exact_mut(to.plane.max(1));
-    let mut rows: [&mut [W]; N] = std::array::from_fn(|_| match planes.next() {
+    let rows: [&mut [W]; N] = std::array::from_fn(|_| match planes.next() {
         Some(plane) => &mut plane[to.start..to.start + to.cols],
         None => &mut [],
     });

@@ -12,7 +12,7 @@ const TOLERANCE_PX: f64 = 1.0 / 64.0;
 /// Takes target pixel positions to source pixel positions; NaN where a position has no image.
 pub(crate) enum Mapping {
     Affine(Affine),
-    Projected(Lattice),
+    Projected(Box<Lattice>),
 }
 
 /// A projection, its exact values on a lattice, and which cells are smooth.
@@ -64,7 +64,7 @@ impl Mapping {
             (u - iu).abs() <= TOLERANCE_PX && (v - iv).abs() <= TOLERANCE_PX
         };
         lattice.is_smooth = (0..across * down).map(is_smooth).collect();
-        Mapping::Projected(lattice)
+        Mapping::Projected(Box::new(lattice))
     }
 
     fn at(&self, col: f64, row: f64) -> (f64, f64) {

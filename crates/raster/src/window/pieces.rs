@@ -109,7 +109,7 @@ pub(crate) fn nodata_test<T: Sample>(nodata: f64) -> impl Fn(T) -> bool {
     let is_nan = nodata.is_nan() && T::DTYPE.is_float();
     // float32 files carry nodata as decimal text of the float32 value, so that the narrowed value is compared.
     let fits = T::DTYPE.is_float() || value.to_f64() == nodata;
-    move |sample: T| (fits && sample == value) || (is_nan && sample != sample)
+    move |sample: T| (fits && sample == value) || (is_nan && sample.partial_cmp(&sample).is_none())
 }
 
 fn pieces<'a, T: Sample>(

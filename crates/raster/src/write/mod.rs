@@ -129,7 +129,7 @@ fn check(grid: &Grid, bands: usize, dtype: DType, options: &WriteOptions) -> std
     if bands > usize::from(u16::MAX) || sides.iter().any(|side| i32::try_from(*side).is_err()) {
         return Err(format!("TIFF cannot hold {bands} bands of {} by {} px", grid.width_px, grid.height_px));
     }
-    if options.tile_px == 0 || options.tile_px % 16 != 0 || options.tile_px > 65_520 {
+    if options.tile_px == 0 || !options.tile_px.is_multiple_of(16) || options.tile_px > 65_520 {
         return Err(format!("tiles of {} px cannot be written: give a multiple of 16", options.tile_px));
     }
     if !options.descriptions.is_empty() && options.descriptions.len() != bands {
