@@ -1,12 +1,4 @@
-//! STAC in and out: where labelled Earth-observation data is, what it says about itself, and how results are published.
-//!
-//! This crate knows no pixels. A catalog is read by [`source`], its items are joined into image-and-label pairs by
-//! [`pairing`], and what swath makes (datasets, models, maps) is described by [`publish`]. Each STAC extension that
-//! swath understands is one small struct in a module of its own ([`label`], [`ml_aoi`], [`mlm`], [`classification`],
-//! [`projection`]): strict when written, lenient when read, and unknown fields pass through untouched.
-//!
-//! Items are kept as the JSON documents that they are, with typed views over them: an item that swath does not fully
-//! understand is still an item, and is written back as it came.
+#![doc = include_str!("../README.md")]
 
 pub mod bands;
 pub mod classification;
@@ -25,6 +17,7 @@ pub mod projection;
 pub mod publish;
 pub mod repair;
 pub mod search;
+pub mod snapshot;
 pub mod source;
 
 pub use bands::{Band, DataType};

@@ -137,6 +137,15 @@ pub enum ClassSource {
     Constant(String),
 }
 
+impl std::fmt::Display for ClassSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Property(property) => write!(f, "class in `{property}`"),
+            Self::Constant(class) => write!(f, "class {class}"),
+        }
+    }
+}
+
 fn filter_text<S: serde::Serializer>(filter: &Filter, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_str(filter.as_str())
 }
@@ -305,6 +314,7 @@ impl<'a> Index<'a> {
 #[derive(Default)]
 struct Found {
     pairs: Vec<Pair>,
+    ids: HashSet<String>,
     label_orphans: Vec<Orphan>,
     /// Items that are in a pair, by href: reasons to call no orphan.
     paired: HashSet<Href>,
@@ -401,8 +411,9 @@ impl Found {
         }
         let split = index.split(describing).or_else(|| index.split(first));
         let mut id = describing.id().to_owned();
-        if self.pairs.iter().any(|pair| pair.id == id) {
+        if !self.ids.insert(id.clone()) {
             id = format!("{} {} {}", describing.item_id(), first.id(), label.key);
+            self.ids.insert(id.clone());
         }
         self.pairs.push(Pair {
             id,

@@ -166,7 +166,8 @@ impl Meaning {
         for class in &args.classes {
             match class.rsplit_once('=') {
                 Some((name, value)) => {
-                    let value = value.parse().with_context(|| format!("--classes {class}: {value} is no whole number"))?;
+                    let value =
+                        value.parse().with_context(|| format!("--classes {class}: {value} is no whole number"))?;
                     ensure!(
                         !values.iter().any(|(known, other): &(String, i64)| *other == value || known == name),
                         "--classes: {class} says anew what was said before"
@@ -193,7 +194,8 @@ impl Meaning {
             (None, Some(pattern)) => {
                 let path = image.to_string_lossy();
                 let captures = pattern.captures(&path);
-                let captured = captures.and_then(|captures| Some(captures.get(1).or(captures.get(0))?.as_str().to_owned()));
+                let captured =
+                    captures.and_then(|captures| Some(captures.get(1).or(captures.get(0))?.as_str().to_owned()));
                 captured.with_context(|| format!("--split-from {pattern} does not match {path}"))?
             }
             (None, None) => return Ok(None),
@@ -209,7 +211,11 @@ impl Meaning {
         if !labels.is_empty() && labels.iter().all(|label| label.counts.iter().all(|count| count.count == 0)) {
             let condition = self.filter.as_str();
             let hint = if condition.is_empty() { String::new() } else { format!(" passes --where '{condition}'") };
-            bail!("not one feature of the {} label files{hint}{}", labels.len(), if hint.is_empty() { " counts" } else { "" });
+            bail!(
+                "not one feature of the {} label files{hint}{}",
+                labels.len(),
+                if hint.is_empty() { " counts" } else { "" }
+            );
         }
         Ok(())
     }
@@ -223,7 +229,8 @@ fn datetime(args: &DescribeArgs, image: &Path) -> Result<DateTime<Utc>> {
     let name = image.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let remedy = "say where the date stands with --datetime-from REGEX, or give it with --datetime";
     if let Some(pattern) = &args.datetime_from {
-        let captured = name::capture(image, pattern).with_context(|| format!("{pattern} captures nothing in {name}; {remedy}"))?;
+        let captured =
+            name::capture(image, pattern).with_context(|| format!("{pattern} captures nothing in {name}; {remedy}"))?;
         return compact_datetime(&captured)
             .with_context(|| format!("`{captured}`, captured in {name}, is no date; {remedy}"));
     }
@@ -232,7 +239,8 @@ fn datetime(args: &DescribeArgs, image: &Path) -> Result<DateTime<Utc>> {
 
 /// The first date that stands in a file's name.
 pub(crate) fn date_in_name(path: &Path) -> Option<DateTime<Utc>> {
-    let anywhere = Regex::new(r"(?:^|\D)((?:19|20)\d{2}-\d{2}-\d{2}|(?:19|20)\d{6}T\d{6}|(?:19|20)\d{6})(?:\D|$)").ok()?;
+    let anywhere =
+        Regex::new(r"(?:^|\D)((?:19|20)\d{2}-\d{2}-\d{2}|(?:19|20)\d{6}T\d{6}|(?:19|20)\d{6})(?:\D|$)").ok()?;
     let name = path.file_name()?.to_string_lossy().into_owned();
     compact_datetime(anywhere.captures(&name)?.get(1)?.as_str())
 }

@@ -70,7 +70,14 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
 }
 
 fn write_pairs(out: &mut impl Write, tree: &Tree, pairing: &Pairing) -> Result<()> {
-    writeln!(out, "{}: {} items, {} pairs, {} orphans", tree.root, tree.items.len(), pairing.pairs.len(), pairing.orphans.len())?;
+    writeln!(
+        out,
+        "{}: {} items, {} pairs, {} orphans",
+        tree.root,
+        tree.items.len(),
+        pairing.pairs.len(),
+        pairing.orphans.len()
+    )?;
     for (reason, count) in pairing.reasons() {
         writeln!(out, "  {count} by {reason}")?;
     }
@@ -95,10 +102,11 @@ fn write_pair(out: &mut impl Write, pair: &Pair) -> Result<()> {
         LabelKind::Vector { class, filter, background } => {
             let condition = if filter.is_empty() { String::new() } else { format!(" where {}", filter.as_str()) };
             let rest = background.as_ref().map_or_else(|| "unlabelled".to_owned(), Clone::clone);
-            format!("vector, {class:?}{condition}, the rest is {rest}")
+            format!("vector, {class}{condition}, the rest is {rest}")
         }
         LabelKind::Raster { values, .. } => {
-            let values: Vec<String> = values.iter().map(|class| format!("{}={}", class.full_name(), class.value)).collect();
+            let values: Vec<String> =
+                values.iter().map(|class| format!("{}={}", class.full_name(), class.value)).collect();
             format!("raster, {}", values.join(" "))
         }
     };
@@ -111,7 +119,8 @@ const SHOWN: usize = 3;
 
 /// Findings by kind, the gravest first.
 pub(super) fn write_findings(out: &mut impl Write, findings: &[Finding]) -> Result<()> {
-    let mut kinds: Vec<_> = findings.iter().map(|finding| (std::cmp::Reverse(finding.severity), finding.kind)).collect();
+    let mut kinds: Vec<_> =
+        findings.iter().map(|finding| (std::cmp::Reverse(finding.severity), finding.kind)).collect();
     kinds.sort_unstable();
     kinds.dedup();
     for (severity, kind) in kinds {

@@ -17,7 +17,9 @@ use swath_catalog::{
 
 /// Arguments of `swath search`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: swath search catalog --label-class water --split train --bands red,nir --output ndjson")]
+#[command(
+    after_help = "Example: swath search catalog --label-class water --split train --bands red,nir --output ndjson"
+)]
 pub(crate) struct SearchArgs {
     /// Where to look: catalog, collection, item or item-collection files, or folders that hold a catalog.json.
     #[arg(required = true, value_name = "SOURCE")]
@@ -113,11 +115,16 @@ pub(crate) fn run(args: &SearchArgs) -> Result<()> {
 fn query(args: &SearchArgs) -> Result<Query> {
     let bbox = match args.bbox.as_slice() {
         [] => None,
-        four => Some(<[f64; 4]>::try_from(four).ok().with_context(|| format!("--bbox takes four numbers and got {}", four.len()))?),
+        four => Some(
+            <[f64; 4]>::try_from(four)
+                .ok()
+                .with_context(|| format!("--bbox takes four numbers and got {}", four.len()))?,
+        ),
     };
-    let split = args.split.as_deref().map(|text| {
-        Split::parse(text).with_context(|| format!("--split {text} is none of train, validate and test"))
-    });
+    let split = args
+        .split
+        .as_deref()
+        .map(|text| Split::parse(text).with_context(|| format!("--split {text} is none of train, validate and test")));
     let min_counts = args.min_count.iter().map(|text| {
         let parsed = text.rsplit_once('=').and_then(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
         parsed.with_context(|| format!("--min-count {text}: write CLASS=COUNT, as in water=100"))

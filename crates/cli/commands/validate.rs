@@ -6,8 +6,9 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use serde_json::json;
 use swath_catalog::{
-    DataType, Href, Item, Rewrites, Strictness, Tree, read_tree,
+    DataType, Href, Item, Rewrites, Strictness, Tree,
     file::verify,
+    read_tree,
     repair::{FileFacts, Finding, FindingKind, Severity, against_file, examine},
 };
 use swath_raster::{FetchOptions, Fetcher, Raster};

@@ -71,7 +71,7 @@ fn has_image(item: &Item, tree: &Tree) -> bool {
         item.assets().any(|asset| asset.is_raster() && asset.has_role("data") && !label_keys.contains(&asset.key));
     let linked = || {
         let mut sources = item.links().filter(|link| link.rel() == label::SOURCE_REL).filter_map(|link| link.href());
-        sources.any(|href| tree.items.iter().any(|other| other.href().to_string() == href))
+        sources.any(|href| tree.holds(href))
     };
     beside || linked()
 }

@@ -1,6 +1,9 @@
 //! A static catalog: JSON files that link to each other, read into items whose hrefs are absolute.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use serde_json::{Map, Value};
 
@@ -40,9 +43,18 @@ pub struct Tree {
     pub read_from: HashMap<Href, Href>,
     /// Faults, where reading was lenient.
     pub findings: Vec<Finding>,
+    /// Where the items are, made when first asked for.
+    places: OnceLock<HashSet<String>>,
 }
 
 impl Tree {
+    /// Whether an item of the tree is at `href`, an absolute path or address.
+    #[must_use]
+    pub fn holds(&self, href: &str) -> bool {
+        let all = || self.items.iter().map(Item::href).chain(self.read_from.values()).map(Href::to_string).collect();
+        self.places.get_or_init(all).contains(href)
+    }
+
     /// The split that a collection's summaries give for all its items, when they give exactly one.
     #[must_use]
     pub fn collection_split(&self, collection: &str) -> Option<Split> {
@@ -72,6 +84,7 @@ pub fn read_tree(root: &str, rewrites: &Rewrites, strictness: Strictness) -> Res
             collections: HashMap::new(),
             read_from: HashMap::new(),
             findings: Vec::new(),
+            places: OnceLock::new(),
         },
     };
     reader.seen.insert(root.clone());
@@ -297,18 +310,12 @@ impl Reader<'_> {
             }
             _ => (FindingKind::Unreadable, self.tree.root.clone()),
         };
-        let field = match &error {
-            Error::BrokenLink { what, .. } => what.clone(),
-            _ => String::new(),
+        let (field, message) = match &error {
+            Error::BrokenLink { what, href, remedy, .. } => (what.clone(), format!("`{href}` leads nowhere; {remedy}")),
+            Error::Refused { href, reason, .. } => (String::new(), format!("`{href}` is refused: {reason}")),
+            other => (String::new(), other.to_string()),
         };
-        self.tree.findings.push(Finding {
-            kind,
-            severity: Severity::Error,
-            item: None,
-            document,
-            field,
-            message: error.to_string(),
-        });
+        self.tree.findings.push(Finding { kind, severity: Severity::Error, item: None, document, field, message });
         Ok(())
     }
 }

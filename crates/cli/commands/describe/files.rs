@@ -28,5 +28,6 @@ pub(super) fn matching(option: &str, patterns: &[String]) -> Result<Vec<PathBuf>
 
 /// Whether a file is a TIFF by its name.
 pub(super) fn is_tiff(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tif") || extension.eq_ignore_ascii_case("tiff"))
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("tif") || extension.eq_ignore_ascii_case("tiff"))
 }

@@ -58,7 +58,11 @@ async fn count_values(fetcher: &Fetcher, raster: &Arc<Raster>) -> Result<BTreeMa
         let pixels = fetcher.read(plan, &cache).await?;
         // Class values are small whole numbers, which f32 holds exactly up to 2^24.
         for value in &pixels.samples.to_f32() {
-            ensure!(value.fract() == 0.0, "label {}: it holds {value}, and class values are whole numbers", raster.href);
+            ensure!(
+                value.fract() == 0.0,
+                "label {}: it holds {value}, and class values are whole numbers",
+                raster.href
+            );
             *counts.entry(*value as i64).or_insert(0) += 1;
         }
     }

@@ -1,11 +1,6 @@
 //! What a GeoJSON label file holds: which features count, their classes, and whether they lie in their image.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::BufReader,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs::File, io::BufReader, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value};
@@ -73,11 +68,8 @@ fn check_polygon(geometry: &Value, index: usize, meaning: &Meaning) -> Result<()
     if matches!(kind, "Polygon" | "MultiPolygon") {
         return Ok(());
     }
-    let hint = if meaning.filter.is_empty() {
-        "leave such features out with --where"
-    } else {
-        "make --where leave it out"
-    };
+    let hint =
+        if meaning.filter.is_empty() { "leave such features out with --where" } else { "make --where leave it out" };
     bail!("feature {index} passes as a label and is a {kind}, which covers no pixels: {hint}")
 }
 
@@ -94,7 +86,9 @@ fn class_of(properties: &Map<String, Value>, class: &ClassSource, index: usize) 
     match value {
         Some(Value::String(name)) => Ok(name.clone()),
         Some(Value::Number(number)) => Ok(number.to_string()),
-        Some(other) if !other.is_null() => bail!("feature {index}: its `{property}` is {other}, which names no one class"),
+        Some(other) if !other.is_null() => {
+            bail!("feature {index}: its `{property}` is {other}, which names no one class")
+        }
         _ => {
             let known: Vec<&str> = properties.keys().map(String::as_str).collect();
             bail!("feature {index} has no `{property}`; it has {}", known.join(", "))
@@ -135,7 +129,9 @@ fn is_within((x, y): (f64, f64), bounds: &swath_raster::Bounds) -> bool {
 
 /// The CRS that an older GeoJSON file names; longitude and latitude where it names none.
 fn named_crs(collection: &Value) -> Result<Crs> {
-    let Some(name) = collection.pointer("/crs/properties/name").and_then(Value::as_str) else { return Ok(Crs::wgs84()) };
+    let Some(name) = collection.pointer("/crs/properties/name").and_then(Value::as_str) else {
+        return Ok(Crs::wgs84());
+    };
     if name.to_ascii_uppercase().ends_with("CRS84") {
         return Ok(Crs::wgs84());
     }
