@@ -34,7 +34,8 @@ fn complete(settings: &Settings, card: Option<&Card>) -> Result<Recipe> {
     let known = card.filter(|card| !card.bands.is_empty());
     if let (true, Some(card)) = (recipe.bands.is_empty(), known) {
         let names = card.bands.iter().map(|band| band.name.clone().map(BandRef::Name));
-        recipe.bands = names.collect::<Option<_>>().with_context(|| format!("{}: a band has no name", card.path.display()))?;
+        recipe.bands =
+            names.collect::<Option<_>>().with_context(|| format!("{}: a band has no name", card.path.display()))?;
     }
     if settings.normalise_is_open {
         let scaling = card.and_then(|card| card.scaling.as_ref());
@@ -46,7 +47,8 @@ fn complete(settings: &Settings, card: Option<&Card>) -> Result<Recipe> {
     if recipe.samples.is_none() && settings.training.epochs.is_none() {
         // Steps alone are asked for: one epoch holds them all, so that nothing starts anew between epochs.
         let steps = usize::try_from(settings.training.total_steps(0))?;
-        recipe.samples = Some(steps.checked_mul(recipe.batch).context("training.steps times recipe.batch is too large")?);
+        recipe.samples =
+            Some(steps.checked_mul(recipe.batch).context("training.steps times recipe.batch is too large")?);
     }
     ensure!(recipe.window_px.is_multiple_of(2), "recipe.window_px must be even, not {}", recipe.window_px);
     Ok(recipe)

@@ -103,7 +103,8 @@ fn consider(
     let of_image = |chips: &[JudgedChip]| chips.iter().filter(|kept| kept.chip.scene == id.scene).count();
     let crowded = of_image(chips) >= keep.div_ceil(2).max(1);
     let candidates = chips.iter().enumerate().filter(|(_, kept)| !crowded || kept.chip.scene == id.scene);
-    let least = candidates.min_by(|(_, a), (_, b)| a.variety.total_cmp(&b.variety)).map(|(index, kept)| (index, kept.variety));
+    let least =
+        candidates.min_by(|(_, a), (_, b)| a.variety.total_cmp(&b.variety)).map(|(index, kept)| (index, kept.variety));
     if crowded || chips.len() >= keep {
         match least {
             Some((index, least)) if least < variety => drop(chips.swap_remove(index)),

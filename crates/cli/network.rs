@@ -64,8 +64,12 @@ impl Network {
     }
 
     fn from_item(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the model item {}: give an ONNX file, a model's STAC item or a run's folder", path.display()))?;
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "cannot read the model item {}: give an ONNX file, a model's STAC item or a run's folder",
+                path.display()
+            )
+        })?;
         let document = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
         let item = Item::new(document, Href::parse(&path.to_string_lossy())?)?;
         let Some(mlm) = extension::read::<Mlm>(&item)? else {
@@ -121,11 +125,14 @@ fn model_file(item: &Item, path: &Path) -> Result<PathBuf> {
         .assets()
         .find(|asset| asset.has_role(MODEL_ROLE))
         .with_context(|| format!("{} has no asset with role {MODEL_ROLE}", path.display()))?;
-    let href = asset.href().with_context(|| format!("{}: the asset of role {MODEL_ROLE} has no href", path.display()))?;
+    let href =
+        asset.href().with_context(|| format!("{}: the asset of role {MODEL_ROLE} has no href", path.display()))?;
     let onnx = item.href().join(href)?;
     let onnx = onnx
         .as_file()
-        .with_context(|| format!("the model of {} is remote ({href}); download it beside the item first", path.display()))?
+        .with_context(|| {
+            format!("the model of {} is remote ({href}); download it beside the item first", path.display())
+        })?
         .to_owned();
     let hint = item.property("swath:obtain").and_then(|hint| hint.as_str());
     ensure!(
@@ -184,7 +191,10 @@ fn normaliser(scaling: &[ValueScaling], bands: usize) -> Result<Normaliser> {
         "value_scaling divides by zero"
     );
     let at = |band: usize| pairs[if pairs.len() == 1 { 0 } else { band }];
-    Ok(Normaliser { scale: (0..bands).map(|band| at(band).0).collect(), offset: (0..bands).map(|band| at(band).1).collect() })
+    Ok(Normaliser {
+        scale: (0..bands).map(|band| at(band).0).collect(),
+        offset: (0..bands).map(|band| at(band).1).collect(),
+    })
 }
 
 /// The MLM `value_scaling` of a normaliser, one z-score per band.

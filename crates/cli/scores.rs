@@ -85,13 +85,19 @@ impl Scores {
     pub(crate) fn table(&self) -> String {
         let percent = |value: Option<f64>| value.map_or("absent".to_owned(), |value| format!("{value:.4}"));
         let width = self.classes.iter().map(|class| class.name.len()).max().unwrap_or(0).max(5);
-        let mut text = format!("{:width$}  {:>7} {:>7} {:>9} {:>7} {:>11}\n", "class", "IoU", "F1", "precision", "recall", "support");
+        let mut text = format!(
+            "{:width$}  {:>7} {:>7} {:>9} {:>7} {:>11}\n",
+            "class", "IoU", "F1", "precision", "recall", "support"
+        );
         for ClassScores { name, metrics: m } in &self.classes {
             let (iou, f1, precision, recall) = (percent(m.iou), percent(m.f1), percent(m.precision), percent(m.recall));
             text += &format!("{name:width$}  {iou:>7} {f1:>7} {precision:>9} {recall:>7} {:>11}\n", m.support);
         }
         let (miou, accuracy) = (percent(self.mean_iou), percent(self.overall_accuracy));
-        text += &format!("mean IoU {miou}, overall accuracy {accuracy}, {} pixels ({} left out)", self.pixels, self.ignored);
+        text += &format!(
+            "mean IoU {miou}, overall accuracy {accuracy}, {} pixels ({} left out)",
+            self.pixels, self.ignored
+        );
         if !self.absent.is_empty() {
             text += &format!("\nin no mean, being neither true nor predicted: {}", self.absent.join(", "));
         }

@@ -251,8 +251,7 @@ impl Settings {
     pub(crate) fn read(config: &Path, overrides: &[String]) -> Result<Self> {
         let text = std::fs::read_to_string(config)
             .with_context(|| format!("cannot read the config {}: give the path of a swath.toml", config.display()))?;
-        let mut table: toml::Table =
-            text.parse().with_context(|| format!("{} is not valid TOML", config.display()))?;
+        let mut table: toml::Table = text.parse().with_context(|| format!("{} is not valid TOML", config.display()))?;
         for assignment in overrides {
             set(&mut table, assignment)?;
         }
@@ -370,9 +369,9 @@ pub(crate) fn optimizer(name: OptimizerName, weight_decay: f64, momentum: f64) -
 
 /// Sets one dotted key to a TOML value; what is not TOML is taken as text.
 fn set(table: &mut toml::Table, assignment: &str) -> Result<()> {
-    let (key, text) = assignment
-        .split_once('=')
-        .with_context(|| format!("--set '{assignment}' has no '='; write it as key=value, for example training.steps=50"))?;
+    let (key, text) = assignment.split_once('=').with_context(|| {
+        format!("--set '{assignment}' has no '='; write it as key=value, for example training.steps=50")
+    })?;
     let value = format!("value = {text}")
         .parse::<toml::Table>()
         .ok()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use ndarray::{ArrayView2, Axis};
-use swath_loader::{Chip, Dataset};
+use swath_loader::{Chip, Dataset, Part};
 
 use crate::commands::finetune::Finished;
 use crate::network::sha256_file;
@@ -29,7 +29,8 @@ const COLOURS: [[u8; 3]; 11] = [
 /// Classes as they are named and coloured: as the settings say, else in a fixed order of colours.
 pub(crate) fn classes(settings: &Settings) -> Vec<report::Class> {
     let class = |(index, name): (usize, &String)| {
-        let colour = settings.colours.get(name).and_then(|text| parse_colour(text)).unwrap_or(COLOURS[index % COLOURS.len()]);
+        let colour =
+            settings.colours.get(name).and_then(|text| parse_colour(text)).unwrap_or(COLOURS[index % COLOURS.len()]);
         report::Class { name: name.clone(), colour }
     };
     settings.classes.iter().enumerate().map(class).collect()
@@ -66,10 +67,15 @@ pub(crate) fn sentence(finished: &Finished) -> String {
     format!(
         "{} steps on {} labelled scenes in {:.0} s; mean IoU {miou} on the {} part.",
         record.steps,
-        record.pairs.len(),
+        scenes_of(finished, Part::Train),
         record.training_s,
         scores.part
     )
+}
+
+/// Scenes with ground in a part of the dataset.
+pub(crate) fn scenes_of(finished: &Finished, part: Part) -> usize {
+    finished.dataset.parts().iter().filter(|parts| !parts.rectangles(part).is_empty()).count()
 }
 
 /// What the scores were taken on.
@@ -77,7 +83,7 @@ pub(crate) fn test_data(finished: &Finished) -> String {
     format!(
         "the {} part of {} scenes, {} labelled pixels that no training window touches",
         finished.scores.part,
-        finished.record.pairs.len(),
+        scenes_of(finished, finished.part),
         finished.scores.pixels
     )
 }
@@ -87,12 +93,22 @@ pub(crate) fn samples(shown: &Finished, runs: &[(String, &Finished)]) -> Result<
     let mut samples = Vec::new();
     for kept in &shown.chips {
         let predictions = runs.iter().filter_map(|(name, run)| {
-            let same = run.chips.iter().find(|other| (other.chip.scene, other.chip.window) == (kept.chip.scene, kept.chip.window))?;
+            let same = run
+                .chips
+                .iter()
+                .find(|other| (other.chip.scene, other.chip.window) == (kept.chip.scene, kept.chip.window))?;
             Some((name.clone(), same.prediction.clone()))
         });
         let window = kept.chip.window;
         samples.push(Sample {
-            caption: format!("{}, rows {} to {}, columns {} to {}", kept.item, window.row_px, window.end_row_px(), window.col_px, window.end_col_px()),
+            caption: format!(
+                "{}, rows {} to {}, columns {} to {}",
+                kept.item,
+                window.row_px,
+                window.end_row_px(),
+                window.col_px,
+                window.end_col_px()
+            ),
             image: picture(&shown.dataset, &kept.chip)?,
             truth: Some(kept.truth.clone()),
             predictions: predictions.collect(),
@@ -105,7 +121,8 @@ pub(crate) fn samples(shown: &Finished, runs: &[(String, &Finished)]) -> Result<
 fn picture(dataset: &Dataset, chip: &Chip) -> Result<Picture> {
     let raw = dataset.raw(chip)?;
     let names = dataset.band_names();
-    let find = |wanted: &[&str]| names.iter().position(|name| wanted.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)));
+    let find =
+        |wanted: &[&str]| names.iter().position(|name| wanted.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)));
     let natural = [find(&["B04", "B4", "red"]), find(&["B03", "B3", "green"]), find(&["B02", "B2", "blue"])];
     let last = raw.image.len_of(Axis(0)).saturating_sub(1);
     let chosen = match natural {
@@ -128,11 +145,16 @@ pub(crate) fn training_data(finished: &Finished) -> Result<TrainingData> {
         std: band.std,
     };
     Ok(TrainingData {
-        caption: format!("the training part of {} scenes", finished.record.pairs.len()),
+        caption: format!("the training part of {} scenes", scenes_of(finished, Part::Train)),
         bands: statistics.bands.iter().map(band).collect(),
         class_pixels: statistics.classes.iter().map(|class| class.pixels).collect(),
         ignored_pixels: statistics.unlabelled_px,
     })
+}
+
+/// A command as it would be typed again: by the program's name, wherever this one lies.
+fn typed(command: &[String]) -> String {
+    std::iter::once("swath").chain(command.iter().skip(1).map(String::as_str)).collect::<Vec<_>>().join(" ")
 }
 
 /// How a run was made.
@@ -152,7 +174,10 @@ pub(crate) fn provenance(settings: &Settings, finished: &Finished) -> Result<Pro
         fact("training time", format!("{:.1} s", record.training_s)),
         fact("share of it spent waiting for data", format!("{:.1} %", 100.0 * record.wait_share)),
         fact("seed", settings.recipe.seed.to_string()),
-        fact("changes to the network", if record.adaptations.is_empty() { "none".to_owned() } else { record.adaptations.join("; ") }),
+        fact(
+            "changes to the network",
+            if record.adaptations.is_empty() { "none".to_owned() } else { record.adaptations.join("; ") },
+        ),
         fact("blocks that could not be read", record.failed_blocks.len().to_string()),
     ];
     let mut sha256 = BTreeMap::from([
@@ -165,7 +190,7 @@ pub(crate) fn provenance(settings: &Settings, finished: &Finished) -> Result<Pro
     }
     Ok(Provenance {
         facts: vec![("Machine".to_owned(), machine), ("Run".to_owned(), run)],
-        commands: vec![record.command.join(" ")],
+        commands: vec![typed(&record.command)],
         config: settings.to_toml()?,
         sha256,
     })

@@ -50,7 +50,10 @@ pub(crate) struct PredictArgs {
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     let network = Network::open(&args.model)?;
     let card = network.card.as_ref().with_context(|| {
-        format!("{} says neither bands nor scaling nor classes: give a run's folder or a model's STAC item", args.model.display())
+        format!(
+            "{} says neither bands nor scaling nor classes: give a run's folder or a model's STAC item",
+            args.model.display()
+        )
     })?;
     let scene = Scene::open(&args.scene, &args.bands)?;
     let dataset = open(args, card, &scene)?;
@@ -74,7 +77,11 @@ impl Scene {
     fn open(path: &Path, names: &[String]) -> Result<Self> {
         let href = Href::parse(&path.to_string_lossy())?;
         if path.extension().is_some_and(|extension| extension == "json" || extension == "geojson") {
-            let tree = swath_catalog::read_tree(&path.to_string_lossy(), &swath_catalog::Rewrites::default(), swath_catalog::Strictness::Lenient)?;
+            let tree = swath_catalog::read_tree(
+                &path.to_string_lossy(),
+                &swath_catalog::Rewrites::default(),
+                swath_catalog::Strictness::Lenient,
+            )?;
             let item = tree.items.into_iter().next().with_context(|| format!("{} is no STAC item", path.display()))?;
             let assets = swath_catalog::pairing::image_assets(&item)?;
             ensure!(!assets.is_empty(), "item {} has no image asset", path.display());
@@ -93,7 +100,9 @@ fn open(args: &PredictArgs, card: &Card, scene: &Scene) -> Result<Dataset> {
         format!("{} does not say how pixel values are scaled (mlm:input value_scaling); add it, the map would be wrong without", card.path.display())
     })?;
     let recipe = Recipe {
-        bands: names.collect::<Option<Vec<_>>>().with_context(|| format!("{}: a band has no name", card.path.display()))?,
+        bands: names
+            .collect::<Option<Vec<_>>>()
+            .with_context(|| format!("{}: a band has no name", card.path.display()))?,
         window_px: args.tile,
         batch: args.batch,
         normalise: Normalise::Fixed { scale: scaling.scale.clone(), offset: scaling.offset.clone() },
@@ -119,7 +128,11 @@ fn map(
     for batch in batches {
         let batch = batch?;
         let logits = session.run(batch.image.view())?.into_dimensionality::<Ix4>()?;
-        ensure!(logits.len_of(Axis(1)) == classes, "the network gave {} classes, not {classes}", logits.len_of(Axis(1)));
+        ensure!(
+            logits.len_of(Axis(1)) == classes,
+            "the network gave {} classes, not {classes}",
+            logits.len_of(Axis(1))
+        );
         for (logits, target) in logits.outer_iter().zip(batch.target.outer_iter()) {
             let mut scores = Array3::zeros((classes + 1, logits.dim().1, logits.dim().2));
             softmax(logits, &mut scores);
@@ -140,10 +153,12 @@ fn softmax(logits: ArrayView3<'_, f32>, scores: &mut Array3<f32>) {
     let highest = logits.fold_axis(Axis(0), f32::NEG_INFINITY, |&a, &b| a.max(b));
     let mut total = ndarray::Array2::<f32>::zeros(highest.dim());
     for (logit, mut score) in logits.outer_iter().zip(scores.outer_iter_mut()) {
-        ndarray::Zip::from(&mut score).and(&mut total).and(&logit).and(&highest).for_each(|score, total, &logit, &highest| {
-            *score = (logit - highest).exp();
-            *total += *score;
-        });
+        ndarray::Zip::from(&mut score).and(&mut total).and(&logit).and(&highest).for_each(
+            |score, total, &logit, &highest| {
+                *score = (logit - highest).exp();
+                *total += *score;
+            },
+        );
     }
     let classes = logits.len_of(Axis(0));
     for mut score in scores.slice_mut(s![..classes, .., ..]).outer_iter_mut() {
@@ -159,7 +174,8 @@ fn decide(band: &RowBand, classes: usize) -> Samples {
         if scores[[classes, row, col]] < 0.5 {
             return IGNORE;
         }
-        let likelier = |best: usize, class: usize| if scores[[class, row, col]] > scores[[best, row, col]] { class } else { best };
+        let likelier =
+            |best: usize, class: usize| if scores[[class, row, col]] > scores[[best, row, col]] { class } else { best };
         (1..classes).fold(0, likelier).try_into().unwrap_or(IGNORE)
     };
     Samples::U8(Array3::from_shape_fn((1, rows, cols), |(_, row, col)| class(row, col)))
@@ -194,10 +210,14 @@ fn describe(args: &PredictArgs, card: &Card, scene: &Scene, grid: &Grid) -> Resu
         None => crate::commands::describe::date_in_name(&args.scene),
     };
     let Some(datetime) = datetime.filter(|_| grid.crs.is_some()) else {
-        tracing::warn!("{}: no item is written beside the map: the scene's date or CRS is not known", args.output.display());
+        tracing::warn!(
+            "{}: no item is written beside the map: the scene's date or CRS is not known",
+            args.output.display()
+        );
         return Ok(());
     };
-    let map_path = std::path::absolute(&args.output).with_context(|| format!("{} is no path", args.output.display()))?;
+    let map_path =
+        std::path::absolute(&args.output).with_context(|| format!("{} is no path", args.output.display()))?;
     let item_path = map_path.with_extension("json");
     let id = args.output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let place = crate::commands::describe::place(&map_path, grid)?;

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use ndarray_npy::WriteNpyExt;
 use swath_raster::{
-    Affine, BlockCache, Bounds, Crs, FetchOptions, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest, Resampling, Transformer,
-    Window, WriteOptions, with_samples, write_cog,
+    Affine, BlockCache, Bounds, Crs, FetchOptions, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest,
+    Resampling, Transformer, Window, WriteOptions, with_samples, write_cog,
 };
 
 /// Arguments of `swath read`.
@@ -119,12 +119,14 @@ async fn read(args: &ReadArgs, fetcher: &Fetcher, raster: &Arc<Raster>) -> Resul
 
 /// The north-up grid in `crs` that just holds `source`. Without a resolution, pixels keep their number across the diagonal.
 fn target(file: &str, source: &Grid, crs: Option<&str>, resolution: Option<f64>) -> Result<Grid> {
-    let own = source.crs.clone().with_context(|| format!("{file} has no coordinate reference system to project from"))?;
+    let own =
+        source.crs.clone().with_context(|| format!("{file} has no coordinate reference system to project from"))?;
     let crs = crs.map_or(Ok(own.clone()), Crs::from_text)?;
     let transformer = Transformer::new(&own, &crs)?;
     let edge = edge(source).map(|(x, y)| transformer.apply(x, y));
     let edge = edge.collect::<swath_raster::Result<Vec<_>>>()?;
-    let bounds = Bounds::of_points(edge).with_context(|| format!("{file} does not lie where its CRS can be projected from"))?;
+    let bounds =
+        Bounds::of_points(edge).with_context(|| format!("{file} does not lie where its CRS can be projected from"))?;
     let (width, height) = (bounds.max_x - bounds.min_x, bounds.max_y - bounds.min_y);
     let diagonal = (source.width_px as f64).hypot(source.height_px as f64);
     let size = resolution.unwrap_or_else(|| width.hypot(height) / diagonal);

@@ -98,7 +98,8 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<()> {
 
 fn read_pairs(path: &Path) -> Result<Vec<Pair>> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the batches {}", path.display()))?;
-    let file = SafeTensors::deserialize(&bytes).with_context(|| format!("{} is no safetensors file", path.display()))?;
+    let file =
+        SafeTensors::deserialize(&bytes).with_context(|| format!("{} is no safetensors file", path.display()))?;
     let mut pairs = Vec::new();
     while let (Ok(x), Ok(y)) = (file.tensor(&format!("x{}", pairs.len())), file.tensor(&format!("y{}", pairs.len()))) {
         if (x.dtype(), y.dtype()) != (Dtype::F32, Dtype::I64) {

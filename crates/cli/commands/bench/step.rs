@@ -69,8 +69,7 @@ pub(crate) fn run(args: &StepArgs) -> Result<()> {
     options.lowering = args.operators.into();
     options.optimizer = Optimizer::adamw();
     let graph = training_graph(&model, &options).with_context(about)?;
-    let session_options =
-        SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
+    let session_options = SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
     let mut session = TrainSession::new(&graph, &session_options)?;
     drop(graph);
 
@@ -83,10 +82,7 @@ pub(crate) fn run(args: &StepArgs) -> Result<()> {
     for step in 1..=WARM_UP_STEPS + args.steps {
         let start = Instant::now();
         let inputs = StepInputs {
-            tensors: vec![
-                (TrainingGraph::INPUT, images.view().into()),
-                (TrainingGraph::TARGET, target.view().into()),
-            ],
+            tensors: vec![(TrainingGraph::INPUT, images.view().into()), (TrainingGraph::TARGET, target.view().into())],
             learning_rate: 1e-4,
             step,
         };

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser};
+use swath_loader::Part;
 
 use crate::args;
 use crate::commands::finetune::{Existing, Finished, finetune};
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
     let run = tuned.folder.root().to_path_buf();
     typed(["predict", text(&run)?, text(&scene)?, "--tile", "192", "--overlap", "32", "--output", text(&map)?])?;
 
-    report(out, &tuned, &fresh)?;
+    report(out, &tuned, &fresh, &scene, &map)?;
     for (name, run) in [("pre-trained", &tuned), ("from scratch", &fresh)] {
         println!("\n{name}\n{}", run.scores.table());
     }
@@ -84,11 +85,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
 fn prepare(out: &Path) -> Result<()> {
     let holds_something = fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
     if holds_something {
-        ensure!(
-            out.join(MARKER).is_file(),
-            "{} is not empty and no demo made it: choose another --out",
-            out.display()
-        );
+        ensure!(out.join(MARKER).is_file(), "{} is not empty and no demo made it: choose another --out", out.display());
         fs::remove_dir_all(out).with_context(|| format!("cannot empty {}", out.display()))?;
     }
     fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
@@ -106,7 +103,9 @@ fn text(path: &Path) -> Result<&str> {
 /// Runs another command of swath as it would be typed, and shows it.
 fn typed<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<()> {
     let words: Vec<&str> = std::iter::once("swath").chain(words).collect();
-    let quoted = words.iter().map(|word| if word.contains(['*', '(', ' ', '\\']) { format!("'{word}'") } else { (*word).to_owned() });
+    let quoted = words
+        .iter()
+        .map(|word| if word.contains(['*', '(', ' ', '\\']) { format!("'{word}'") } else { (*word).to_owned() });
     eprintln!("$ {}", quoted.collect::<Vec<_>>().join(" "));
     args::Args::try_parse_from(words)?.command.run()
 }
@@ -119,9 +118,25 @@ fn describe(out: &Path) -> Result<()> {
     let values = (0..).zip(&CLASSES).map(|(value, class): (u8, _)| format!("{}={value}", class.name));
     let (bands, classes) = (bands.join(","), values.collect::<Vec<_>>().join(","));
     typed([
-        "describe", "--images", text(&images)?, "--labels", text(&labels)?, "--match", r"(place\d+_\d{4}-\d{2}-\d{2})",
-        "--classes", &classes, "--bands", &bands, "--split-from", "images/(train|test)/", "--license", "CC0-1.0",
-        "--description", "A made-up landscape under a made-up Sentinel-2", "--out", text(&catalog)?,
+        "describe",
+        "--images",
+        text(&images)?,
+        "--labels",
+        text(&labels)?,
+        "--match",
+        r"(place\d+_\d{4}-\d{2}-\d{2})",
+        "--classes",
+        &classes,
+        "--bands",
+        &bands,
+        "--split-from",
+        "images/(train|test)/",
+        "--license",
+        "CC0-1.0",
+        "--description",
+        "A made-up landscape under a made-up Sentinel-2",
+        "--out",
+        text(&catalog)?,
     ])
 }
 
@@ -178,27 +193,36 @@ learning_rate = {learning_rate}
 const SCALE: f64 = 1.0 / 2000.0;
 const OFFSET: f64 = -1.5;
 
-fn report(out: &Path, tuned: &Finished, fresh: &Finished) -> Result<()> {
+fn report(out: &Path, tuned: &Finished, fresh: &Finished, scene: &Path, map: &Path) -> Result<()> {
     let settings = Settings::read(&out.join("pre-trained.toml"), &[])?;
     let names = ["pre-trained".to_owned(), "from scratch".to_owned()];
     let gain = tuned.scores.mean_iou.zip(fresh.scores.mean_iou).map_or(String::new(), |(tuned, fresh)| {
-        format!(" Mean IoU on unseen ground: {tuned:.3} pre-trained, {fresh:.3} from scratch, both after {} steps.", tuned_steps(&settings))
+        format!(
+            " Mean IoU on unseen ground: {tuned:.3} pre-trained, {fresh:.3} from scratch, both after {} steps.",
+            tuned_steps(&settings)
+        )
     });
     let mut provenance = summary::provenance(&settings, tuned)?;
     provenance.commands.push("swath predict demo/pre-trained <scene> --output demo/map.tif".to_owned());
+    let mut samples = summary::samples(tuned, &[(names[0].clone(), tuned), (names[1].clone(), fresh)])?;
+    samples.push(scenes::map_sample(scene, map)?);
     let page = report::RunReport {
         title: "Land cover of a made-up region".to_owned(),
-        summary: format!("A small UNet pre-trained on region A, fine-tuned on {} scenes of region B.{gain}", tuned.record.pairs.len()),
+        summary: format!(
+            "A small UNet pre-trained on region A, fine-tuned on {} scenes of region B.{gain}",
+            summary::scenes_of(tuned, Part::Train)
+        ),
         made_at: tuned.record.finished_at.clone(),
         classes: summary::classes(&settings),
         runs: vec![summary::run(&names[0], tuned)?, summary::run(&names[1], fresh)?],
         test_data: summary::test_data(tuned),
-        samples: summary::samples(tuned, &[(names[0].clone(), tuned), (names[1].clone(), fresh)])?,
+        samples,
         training_data: summary::training_data(tuned)?,
         provenance,
         remarks: vec![
             "Landscape, sensor and labels are made up; the scores say nothing about real scenes.".to_owned(),
-            "Both runs saw the same batches in the same order with the same settings; only the initial weights differ.".to_owned(),
+            "Both runs saw the same batches in the same order with the same settings; only the initial weights differ."
+                .to_owned(),
         ],
     };
     write_html(&page, &out.join("report.html"))

@@ -56,7 +56,8 @@ fn honest(mut item: Value, seed: u64, steps: u64, mean_iou: Option<f64>) -> Resu
         properties.insert("mlm:pretrained_source".to_owned(), Value::Null);
     }
     if let Some(assets) = item_object.get_mut("assets").and_then(Value::as_object_mut) {
-        let mut model: Map<String, Value> = assets.get("model").and_then(Value::as_object).cloned().context("a model asset")?;
+        let mut model: Map<String, Value> =
+            assets.get("model").and_then(Value::as_object).cloned().context("a model asset")?;
         model.insert("href".to_owned(), "./model.onnx".into());
         *assets = Map::from_iter([("model".to_owned(), Value::Object(model))]);
     }

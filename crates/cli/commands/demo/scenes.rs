@@ -6,10 +6,14 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result};
 use ndarray::Axis;
-use swath_raster::{Affine, ColorTable, Crs, Grid, Pixels, Resampling, Samples, WriteOptions, WriterCompression, write_cog};
+use swath_raster::{
+    Affine, BlockCache, ColorTable, Crs, FetchOptions, Fetcher, Grid, Pixels, ReadPlan, ReadRequest, Resampling,
+    Samples, WriteOptions, WriterCompression, write_cog,
+};
 
 use crate::landscape::{BANDS, CLASSES, IGNORE, NODATA, Region, Scene, SceneSpec, scene};
 use crate::progress::Progress;
+use crate::report::{Picture, Sample};
 
 /// Which scenes of which ground.
 #[derive(Debug, Clone)]
@@ -52,7 +56,14 @@ pub(super) fn write(folder: &Path, seed: u64, ground: &Ground) -> Result<()> {
                 let (scenes, bar) = (&ground.scenes, &bar);
                 scope.spawn(move || {
                     for &(part, place, visit) in scenes.iter().skip(first).step_by(threads) {
-                        let spec = SceneSpec { seed, region: ground.region, place, visit, rows: ground.side_px, cols: ground.side_px };
+                        let spec = SceneSpec {
+                            seed,
+                            region: ground.region,
+                            place,
+                            visit,
+                            rows: ground.side_px,
+                            cols: ground.side_px,
+                        };
                         write_scene(folder, part, place, &scene(&spec))?;
                         if let Ok(mut bar) = bar.lock() {
                             bar.1 += 1;
@@ -110,4 +121,27 @@ pub(super) fn mapped(folder: &Path) -> Result<PathBuf> {
     let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let paths = entries.flatten().map(|entry| entry.path());
     paths.min().with_context(|| format!("{} holds no scene", folder.display()))
+}
+
+/// A whole scene beside the map that was made of it, for the report.
+pub(super) fn map_sample(scene: &Path, map: &Path) -> Result<Sample> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let fetcher = Fetcher::new(FetchOptions::default())?;
+    let cache = BlockCache::new(1 << 26);
+    let read = async |path: &Path| {
+        let raster = fetcher.open(&path.to_string_lossy()).await?;
+        let plan = ReadPlan::new(&raster, ReadRequest::window(raster.header.grid.window()))?;
+        fetcher.read(plan, &cache).await
+    };
+    let (image, classes) = runtime.block_on(async { anyhow::Ok((read(scene).await?, read(map).await?)) })?;
+    let image = image.samples.to_f32();
+    let natural = ["B04", "B03", "B02"].map(|name| BANDS.iter().position(|band| band.name == name).unwrap_or(0));
+    let classes = classes.samples.as_array::<u8>().context("a map holds uint8")?;
+    let name = scene.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(Sample {
+        caption: format!("the whole of {name}, as mapped into map.tif"),
+        image: Picture::stretched(natural.map(|band| image.index_axis(Axis(0), band)))?,
+        truth: None,
+        predictions: vec![("pre-trained".to_owned(), classes.index_axis(Axis(0), 0).to_owned())],
+    })
 }

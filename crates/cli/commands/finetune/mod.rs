@@ -51,6 +51,8 @@ pub(crate) enum Existing {
 pub(crate) struct Finished {
     pub(crate) folder: RunFolder,
     pub(crate) dataset: Dataset,
+    /// The part that it was judged on.
+    pub(crate) part: Part,
     pub(crate) scores: Scores,
     pub(crate) chips: Vec<JudgedChip>,
     pub(crate) record: RunRecord,
@@ -83,14 +85,17 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
     dataset.normaliser()?;
 
     let batches = dataset.train(0)?.total();
-    ensure!(batches > 0, "an epoch holds fewer samples than recipe.batch = {}; raise recipe.samples", settings.recipe.batch);
+    ensure!(
+        batches > 0,
+        "an epoch holds fewer samples than recipe.batch = {}; raise recipe.samples",
+        settings.recipe.batch
+    );
     let total = settings.training.total_steps(batches);
     let side = settings.recipe.output_px.unwrap_or(settings.recipe.window_px);
     let shape = [settings.recipe.batch, dataset.band_names().len(), side, side];
     let mut options = settings.training_options(shape);
     options.freeze.extend(crate::network::frozen(&model));
-    let graph = training_graph(&model, &options)
-        .with_context(|| format!("{}", network.path.display()))?;
+    let graph = training_graph(&model, &options).with_context(|| format!("{}", network.path.display()))?;
     let session = TrainSession::new(&graph, &settings.training.session_options())?;
 
     let folder = RunFolder::new(&settings.out);
@@ -109,7 +114,7 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
     };
     let judgement = judge(&dataset, part, &mut inference, settings.classes.len(), SHOWN_CHIPS)?;
     let scores = Scores::new(&part.to_string(), &settings.classes, &judgement.confusion);
-    let finished = Finished { folder, dataset, scores, chips: judgement.chips, record };
+    let finished = Finished { folder, dataset, part, scores, chips: judgement.chips, record };
     publish::write(settings, &network, &tuned, &pairs, &finished)?;
     Ok(finished)
 }
@@ -117,13 +122,9 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
 /// Bands and classes of the network brought to those of the data.
 fn fit_to_data(network: &Network, dataset: &Dataset, settings: &Settings) -> Result<(Model, Vec<String>)> {
     let bands = dataset.band_names().len();
-    let wanted = Adaptation {
-        input_channels: Some(bands),
-        classes: Some(settings.classes.len()),
-        seed: settings.training.seed,
-    };
-    let (model, report) =
-        adapt(&network.model, &wanted).with_context(|| format!("{}", network.path.display()))?;
+    let wanted =
+        Adaptation { input_channels: Some(bands), classes: Some(settings.classes.len()), seed: settings.training.seed };
+    let (model, report) = adapt(&network.model, &wanted).with_context(|| format!("{}", network.path.display()))?;
     Ok((model, report.changes))
 }
 

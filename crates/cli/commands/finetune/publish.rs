@@ -6,7 +6,9 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use swath_autodiff::{Dimension, Model};
 use swath_catalog::classification::Class;
-use swath_catalog::publish::{InputBand, ModelAsset, ModelDescription, ModelRelation, model_item, write_json_atomically};
+use swath_catalog::publish::{
+    InputBand, ModelAsset, ModelDescription, ModelRelation, model_item, write_json_atomically,
+};
 use swath_catalog::{Band, Pair, Split};
 
 use super::Finished;
@@ -96,11 +98,16 @@ fn description(
         framework_version: Some(finished.record.execution.runtime_version.clone()),
         total_parameters: Some(parameters(&inspection)),
         memory_size_bytes: Some(size_bytes),
-        pretrained_source: mlm.and_then(|mlm| mlm.pretrained_source.clone().flatten()).or_else(|| mlm.map(|mlm| mlm.name.clone())),
+        pretrained_source: mlm
+            .and_then(|mlm| mlm.pretrained_source.clone().flatten())
+            .or_else(|| mlm.map(|mlm| mlm.name.clone())),
         batch_size_suggestion: u32::try_from(settings.recipe.batch).ok(),
         accelerator: Some(if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" }.to_owned())
             .filter(|name| name == "amd64"),
-        accelerator_summary: Some(format!("{} on {}", finished.record.execution.provider, finished.record.execution.device)),
+        accelerator_summary: Some(format!(
+            "{} on {}",
+            finished.record.execution.provider, finished.record.execution.device
+        )),
         hyperparameters: hyperparameters(settings, finished),
         relations: relations(settings, initial),
         assets: assets(folder),
@@ -116,7 +123,11 @@ fn model_name(run: &str) -> String {
     let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | ' ') { c } else { '_' };
     let name: String = run.chars().map(legal).collect();
     let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    if name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.len() >= 3 { name.to_owned() } else { format!("model-{name}0") }
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.len() >= 3 {
+        name.to_owned()
+    } else {
+        format!("model-{name}0")
+    }
 }
 
 fn shape(dimensions: &[Dimension], channels: usize) -> [i64; 4] {
@@ -129,7 +140,8 @@ fn shape(dimensions: &[Dimension], channels: usize) -> [i64; 4] {
 
 /// The bands that training saw, with what the catalog says of them and the scaling that was applied.
 fn input_bands(pairs: &[Pair], finished: &Finished) -> Vec<InputBand> {
-    let known: Vec<&Band> = pairs.first().into_iter().flat_map(|pair| &pair.images).flat_map(|image| &image.bands).collect();
+    let known: Vec<&Band> =
+        pairs.first().into_iter().flat_map(|pair| &pair.images).flat_map(|image| &image.bands).collect();
     let scalings = value_scaling(&finished.record.normaliser);
     let described = |name: &String| match known.iter().find(|band| band.answers_to(name)) {
         Some(band) => Band { name: Some(name.clone()), ..(*band).clone() },

@@ -37,13 +37,20 @@ pub(super) struct Trainer {
 
 impl Trainer {
     /// Begins in `folder`, or goes on after `resumed` steps: the history is cut back to them.
-    pub(super) fn new(session: TrainSession, folder: &RunFolder, settings: String, total: u64, resumed: u64) -> Result<Self> {
+    pub(super) fn new(
+        session: TrainSession,
+        folder: &RunFolder,
+        settings: String,
+        total: u64,
+        resumed: u64,
+    ) -> Result<Self> {
         let path = folder.history();
         let kept = if resumed > 0 { folder.read_history()? } else { Vec::new() };
         let lines = kept.iter().filter(|record| record.step <= resumed).map(serde_json::to_string);
         let text: String = lines.map(|line| line.map(|line| line + "\n")).collect::<Result<_, _>>()?;
         crate::run_folder::write_text(&path, &text)?;
-        let history = OpenOptions::new().append(true).open(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let history =
+            OpenOptions::new().append(true).open(&path).with_context(|| format!("cannot write {}", path.display()))?;
         let store = CheckpointStore::new(folder.checkpoint());
         let bar = Progress::new("train", total, "steps");
         Ok(Self { session, store, settings, history, bar, waited_s: 0.0, total_s: 0.0 })
