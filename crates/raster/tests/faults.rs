@@ -45,7 +45,7 @@ impl std::fmt::Display for Faulty {
 impl ObjectStore for Faulty {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> object_store::Result<GetResult> {
         let request = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let is_faulty = self.every > 0 && request % self.every == 0 && !self.faults.is_empty();
+        let is_faulty = self.every > 0 && request.is_multiple_of(self.every) && !self.faults.is_empty();
         if !is_faulty {
             return self.inner.get_opts(location, options).await;
         }
@@ -60,6 +60,8 @@ impl ObjectStore for Faulty {
                 let mut result = self.inner.get_opts(location, options).await?;
                 let stream =
                     std::mem::replace(&mut result.payload, GetResultPayload::Stream(futures::stream::empty().boxed()));
+                // Files are payloads only where object_store is built with its feature `fs`.
+                #[allow(irrefutable_let_patterns)]
                 let GetResultPayload::Stream(stream) = stream else { return Ok(result) };
                 let halved = stream.map(|part| part.map(|bytes| bytes.slice(..bytes.len() / 2)));
                 result.payload = GetResultPayload::Stream(halved.boxed());
