@@ -22,9 +22,12 @@ pub(crate) fn read_pairs(catalog: &Path) -> Result<Vec<Pair>> {
 
 /// Opens the dataset of a run for a network: its bands and scaling are the network's unless the recipe sets its own.
 pub(crate) fn open(settings: &Settings, card: Option<&Card>, pairs: &[Pair]) -> Result<Dataset> {
-    let recipe = complete(settings, card)?;
-    let options = Options { workers: settings.training.workers, ..Options::default() };
-    Ok(Dataset::open(pairs, &recipe, &options)?)
+    open_with(settings, card, pairs, &Options { workers: settings.training.workers, ..Options::default() })
+}
+
+/// As [`open`], read in a way of one's own.
+pub(crate) fn open_with(settings: &Settings, card: Option<&Card>, pairs: &[Pair], options: &Options) -> Result<Dataset> {
+    Ok(Dataset::open(pairs, &complete(settings, card)?, options)?)
 }
 
 /// The recipe with what it leaves open: bands and scaling from the network's item; without one, mean and deviation of the

@@ -1,5 +1,6 @@
 //! `swath bench`: one stage measured on this machine, as JSON lines that a script can compare.
 
+mod load;
 mod replay;
 mod step;
 
@@ -18,6 +19,8 @@ pub(crate) struct BenchArgs {
 enum Stage {
     /// Seconds, throughput and peak memory of a training step on random input.
     Step(step::StepArgs),
+    /// Samples per second of a recipe, without training.
+    Load(load::LoadArgs),
     /// The loss of each step on batches kept in a file, to compare with another implementation.
     Replay(replay::ReplayArgs),
 }
@@ -26,6 +29,7 @@ enum Stage {
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match &args.stage {
         Stage::Step(args) => step::run(args),
+        Stage::Load(args) => load::run(args),
         Stage::Replay(args) => replay::run(args),
     }
 }
