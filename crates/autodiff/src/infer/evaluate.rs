@@ -100,6 +100,7 @@ pub(super) fn evaluate(query: &Query<'_>, out: &Fact) -> Option<Tensor> {
         "Transpose" => pick(first, &transpose_sources(query, first, out)?)?,
         "Expand" => pick(first, &broadcast_sources(first.dims(), &out.dims)?)?,
         "Where" => choose(&inputs, out)?,
+        "Clip" => clip(&inputs, out)?,
         "ReduceProd" if out.len() == 1 => fold(first, |a, b| a.checked_mul(b), |a, b| a * b)?,
         "Floor" | "Ceil" | "Round" | "Sqrt" | "Neg" | "Abs" | "Not" | "Reciprocal" | "Exp" | "Log" => {
             unary(&node.operator, first)?
@@ -233,6 +234,16 @@ fn choose(inputs: &[Option<&Tensor>], out: &Fact) -> Option<Lane> {
         }
         _ => None,
     }
+}
+
+fn clip(inputs: &[Option<&Tensor>], out: &Fact) -> Option<Lane> {
+    let mut value = (*inputs.first()?)?.clone();
+    for (bound, operator) in [(1, "Max"), (2, "Min")] {
+        if let Some(bound) = inputs.get(bound).copied().flatten() {
+            value = tensor(out.dtype, &out.dims, binary(operator, &[Some(&value), Some(bound)], out)?)?;
+        }
+    }
+    lane(&value)
 }
 
 fn fold(x: &Tensor, ints: fn(i64, i64) -> Option<i64>, floats: fn(f64, f64) -> f64) -> Option<Lane> {

@@ -2,7 +2,7 @@
 
 use swath_autodiff::graph::Tensor;
 
-use crate::check::{Case, node, text};
+use crate::check::{Case, int, node, text};
 
 fn pad(mode: &str, pads: &[i64], opset: i64) {
     let pad = node("Pad", &["x", "pads"], &["y"]).with("mode", text(mode));
@@ -24,4 +24,16 @@ fn along_named_axes() {
     let pad = node("Pad", &["x", "pads", "", "axes"], &["y"]).with("mode", text("reflect"));
     let case = Case::new(vec![pad]).input("x", &[1, 2, 4, 5]).constant("pads", Tensor::ints(&[1, 2, 3, 0]));
     case.constant("axes", Tensor::ints(&[-1, 2])).check_at(18);
+}
+
+#[test]
+fn widths_that_the_graph_computes() {
+    // As exporters write "same" padding: the amount wanted, but none where that is negative.
+    let nodes = vec![
+        node("Clip", &["wanted", "none", ""], &["width"]),
+        node("Cast", &["width"], &["pads"]).with("to", int(7)),
+        node("Pad", &["x", "pads"], &["y"]),
+    ];
+    let case = Case::new(nodes).input("x", &[2, 3]).constant("wanted", Tensor::floats(&[-2.0, 1.0, 0.0, 2.0]));
+    case.constant("none", Tensor::scalar(0.0)).check();
 }
