@@ -210,7 +210,8 @@ unsafe fn sum<S: Simd>(operands: Operands, place: Place, window: &mut [f32], out
         for (index, channel) in window.chunks_exact_mut(layout.pitch).enumerate().take(place.images * now) {
             let (image, c) = (place.image + index / now, index % now);
             let plane = (image * all.input.channels + all.input.first + from + c) * in_plane;
-            layout.fill(&input[plane..plane + in_plane], all.input.size, place.y0, channel);
+            // SAFETY: the instruction set is the caller's promise.
+            unsafe { layout.fill::<S>(&input[plane..plane + in_plane], all.input.size, place.y0, channel) };
         }
         let start = |row: usize| match all.bias {
             _ if from > 0 => Start::Output,

@@ -132,7 +132,8 @@ impl WithSimd for Plane<'_> {
         let bias = pass.bias.map_or(0.0, |bias| bias[self.channel]);
         for y0 in (0..rows).step_by(self.band) {
             let now = self.band.min(rows - y0);
-            self.layout.fill(self.input, pass.in_size, y0, &mut self.window[..self.layout.pitch]);
+            // SAFETY: the instruction set is the caller's promise.
+            unsafe { self.layout.fill::<S>(self.input, pass.in_size, y0, &mut self.window[..self.layout.pitch]) };
             let direct = self.sums.is_empty();
             let out =
                 if direct { &mut self.output[y0 * cols..(y0 + now) * cols] } else { &mut self.sums[..now * cols] };
@@ -236,7 +237,11 @@ impl WithSimd for Channel<'_> {
             let x = &self.x[plane * shape.in_plane()..(plane + 1) * shape.in_plane()];
             let dy = &self.dy[plane * shape.out_plane()..(plane + 1) * shape.out_plane()];
             for (index, dy) in dy.chunks(self.band * shape.out_size[1]).enumerate() {
-                self.layout.fill(x, shape.in_size, index * self.band, &mut self.window[..self.layout.pitch]);
+                // SAFETY: the instruction set is the caller's promise.
+                unsafe {
+                    let window = &mut self.window[..self.layout.pitch];
+                    self.layout.fill::<S>(x, shape.in_size, index * self.band, window);
+                }
                 for (group, sums) in self.sums.chunks_exact_mut(TAPS * S::LANES).enumerate() {
                     let x = std::array::from_fn(|tap| {
                         self.window[offsets[(group * TAPS + tap).min(offsets.len() - 1)]..].as_ptr()

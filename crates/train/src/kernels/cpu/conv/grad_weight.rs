@@ -139,7 +139,8 @@ impl Block<'_> {
             let images = together.min(shape.batch - image);
             for y0 in (0..shape.out_size[0]).step_by(self.band) {
                 let pixels = self.band.min(shape.out_size[0] - y0) * shape.out_size[1];
-                self.fill(window, image..image + images, y0);
+                // SAFETY: the instruction set is the caller's promise.
+                unsafe { self.fill::<S>(window, image..image + images, y0) };
                 for (index, sums) in sums.chunks_exact_mut(A * B * S::LANES).enumerate() {
                     let (row, pair) = (index / tile_pairs * A, index % tile_pairs * B);
                     let (dy, x) = self.operands::<A, B>(window, image, y0, row, pair);
@@ -158,15 +159,20 @@ impl Block<'_> {
     }
 
     /// Fills the window of all the task's channels for the band at `y0` of some images.
+    ///
+    /// # Safety
+    /// The processor has `S`.
     #[inline(always)]
-    fn fill(&self, window: &mut [f32], images: std::ops::Range<usize>, y0: usize) {
+    unsafe fn fill<S: Simd>(&self, window: &mut [f32], images: std::ops::Range<usize>, y0: usize) {
         let (plane, pitch) = (self.shape.in_plane(), self.layout.pitch);
         let mut at = 0;
         for image in images {
             for channel in self.channels.clone() {
                 let channel = self.group * self.shape.group_in() + channel;
                 let from = (image * self.shape.in_channels + channel) * plane;
-                self.layout.fill(&self.x[from..from + plane], self.shape.in_size, y0, &mut window[at..at + pitch]);
+                let (x, window) = (&self.x[from..from + plane], &mut window[at..at + pitch]);
+                // SAFETY: the instruction set is the caller's promise.
+                unsafe { self.layout.fill::<S>(x, self.shape.in_size, y0, window) };
                 at += pitch;
             }
         }

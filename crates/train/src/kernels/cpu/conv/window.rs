@@ -2,6 +2,8 @@
 //! consecutive elements: one copy of the rows per kernel column and per phase of the vertical stride, padding included.
 //! A band is then one run of `rows · out_cols` pixels, without a special case at its borders.
 
+use super::super::simd::Simd;
+
 /// Which input pixel each tap reads: output pixel (y, x) reads row `y · strides[0] + rows[i]` and column
 /// `x · strides[1] + cols[j]` for tap (i, j).
 #[derive(Debug, Clone)]
@@ -75,18 +77,24 @@ impl Layout {
     }
 
     /// Fills one channel from its `plane` of `size` for the band that starts at output row `y0`.
-    pub(super) fn fill(&self, plane: &[f32], size: [usize; 2], y0: usize, channel: &mut [f32]) {
-        for (column, copy) in self.taps.cols.iter().zip(channel.chunks_mut(self.copy)) {
+    ///
+    /// # Safety
+    /// The processor has `S`.
+    #[inline(always)]
+    pub(super) unsafe fn fill<S: Simd>(&self, plane: &[f32], size: [usize; 2], y0: usize, channel: &mut [f32]) {
+        let cols = self.out_cols;
+        for (index, &shift) in self.taps.cols.iter().enumerate() {
             for phase in &self.phases {
-                let rows = copy[phase.start..phase.start + phase.rows * self.out_cols].chunks_mut(self.out_cols);
-                for (r, row) in rows.enumerate() {
+                for r in 0..phase.rows {
+                    let at = index * self.copy + phase.start + r * cols;
+                    let out = &mut channel[at..at + cols];
                     let y = (y0 as isize + phase.first + r as isize) * self.taps.strides[0] as isize + phase.phase;
-                    if y < 0 || y >= size[0] as isize {
-                        row.fill(0.0);
-                    } else {
-                        let y = y as usize;
-                        fill_row(&plane[y * size[1]..(y + 1) * size[1]], *column, self.taps.strides[1], row);
-                    }
+                    let row = match usize::try_from(y).ok().filter(|&y| y < size[0]) {
+                        Some(y) => &plane[y * size[1]..(y + 1) * size[1]],
+                        None => &[],
+                    };
+                    // SAFETY: the instruction set is the caller's promise.
+                    unsafe { fill_row::<S>(row, shift, self.taps.strides[1], out) };
                 }
             }
         }
@@ -94,36 +102,65 @@ impl Layout {
 }
 
 /// `out[x] = row[x · stride + shift]`, zero outside the row.
+///
+/// # Safety
+/// The processor has `S`.
 #[inline(always)]
-fn fill_row(row: &[f32], shift: isize, stride: usize, out: &mut [f32]) {
-    let (width, step) = (row.len() as isize, stride as isize);
+unsafe fn fill_row<S: Simd>(row: &[f32], shift: isize, stride: usize, out: &mut [f32]) {
     // First and one past the last output column that reads inside the row.
-    let from = ((-shift).max(0) + step - 1).div_euclid(step).min(out.len() as isize);
-    let to = ((width - shift).max(0) + step - 1).div_euclid(step).clamp(from, out.len() as isize);
-    let (from, to) = (from as usize, to as usize);
-    out[..from].fill(0.0);
-    out[to..].fill(0.0);
-    if from == to {
+    let columns = |pixel: usize| pixel.saturating_add_signed(-shift).div_ceil(stride).min(out.len());
+    let (from, to) = (columns(0), columns(row.len()));
+    if from >= to {
+        // SAFETY: the instruction set is the caller's promise.
+        unsafe { zero::<S>(out) };
         return;
     }
-    let start = (from as isize * step + shift) as usize;
-    match stride {
-        1 => out[from..to].copy_from_slice(&row[start..start + to - from]),
-        2 => gather::<2>(&row[start..], &mut out[from..to]),
-        _ => out[from..to].iter_mut().zip(row[start..].iter().step_by(stride)).for_each(|(o, x)| *o = *x),
+    let start = (from * stride).wrapping_add_signed(shift);
+    // SAFETY: as above.
+    unsafe {
+        zero::<S>(&mut out[..from]);
+        zero::<S>(&mut out[to..]);
+    }
+    let (row, out) = (&row[start..=start + (to - from - 1) * stride], &mut out[from..to]);
+    if stride == 1 {
+        let mut at = 0;
+        while at < out.len() {
+            let n = S::LANES.min(out.len() - at);
+            // SAFETY: `n` elements from `at` are within both, which are of one length at stride 1.
+            unsafe { S::store_partial(out.as_mut_ptr().add(at), S::load_partial(row.as_ptr().add(at), n), n) };
+            at += n;
+        }
+        return;
+    }
+    if stride == 2 {
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = row[i * 2];
+        }
+        return;
+    }
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = row[i * stride];
     }
 }
 
+/// Zeroes, mostly a column or two: by vectors, where a call would cost more than the work.
+///
+/// # Safety
+/// The processor has `S`.
 #[inline(always)]
-fn gather<const STRIDE: usize>(row: &[f32], out: &mut [f32]) {
-    let row = &row[..(out.len() - 1) * STRIDE + 1];
-    for (i, out) in out.iter_mut().enumerate() {
-        *out = row[i * STRIDE];
+unsafe fn zero<S: Simd>(out: &mut [f32]) {
+    let mut at = 0;
+    while at < out.len() {
+        let n = S::LANES.min(out.len() - at);
+        // SAFETY: `n` elements from `at` are within the slice.
+        unsafe { S::store_partial(out.as_mut_ptr().add(at), S::splat(0.0), n) };
+        at += n;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::simd::Portable;
     use super::*;
 
     #[test]
@@ -133,7 +170,8 @@ mod tests {
         let taps = Taps { rows: vec![-3, 0, 2], cols: vec![-2, 1, 5], strides: [2, 2] };
         let layout = Layout::new(&taps, band, cols);
         let mut window = vec![f32::NAN; layout.len(1)];
-        layout.fill(&plane, size, 1, &mut window);
+        // SAFETY: the portable set needs nothing of the processor.
+        unsafe { layout.fill::<Portable>(&plane, size, 1, &mut window) };
         for (i, row) in taps.rows.iter().enumerate() {
             for (j, col) in taps.cols.iter().enumerate() {
                 for p in 0..band * cols {

@@ -5,6 +5,7 @@ use super::super::super::parallel::Shared;
 use super::super::super::simd::{Simd, WithSimd};
 use super::super::window::Layout;
 use super::transform::{FREQUENCIES, TILE, of_input};
+use super::output::copy;
 use super::{Place, Plan, pitch};
 
 /// Most lanes of any instruction set.
@@ -86,7 +87,8 @@ unsafe fn fill<S: Simd>(
             match usize::try_from(y).ok().filter(|&y| y < size[0]) {
                 Some(y) => {
                     let row = &plane[y * size[1] + skip..][..count];
-                    line[pad..pad + count].copy_from_slice(row);
+                    // SAFETY: `count` elements are within the row and, from `pad`, within the line.
+                    unsafe { copy::<S>(row.as_ptr(), line[pad..pad + count].as_mut_ptr(), count) };
                     empty = false;
                 }
                 None if empty => {}

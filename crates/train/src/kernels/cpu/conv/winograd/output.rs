@@ -123,7 +123,7 @@ impl Output<'_> {
 /// # Safety
 /// They are readable and writable and do not overlap; the processor has `S`.
 #[inline(always)]
-unsafe fn copy<S: Simd>(from: *const f32, to: *mut f32, len: usize) {
+pub(super) unsafe fn copy<S: Simd>(from: *const f32, to: *mut f32, len: usize) {
     let mut at = 0;
     while at < len {
         let n = S::LANES.min(len - at);
