@@ -1,4 +1,5 @@
 //! Bad input to the binary: one sentence that names the file and the remedy, exit code 2, nothing left behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test may stop at the first surprise
 
 mod support;
 
@@ -104,7 +105,11 @@ fn a_network_of_other_bands_than_its_item_is_refused() {
     let mut item: serde_json::Value = serde_json::from_str(&item).unwrap();
     item["assets"]["model"].as_object_mut().unwrap().remove("file:checksum");
     fs::write(folder.path().join("item.json"), item.to_string()).unwrap();
-    refuse(folder.path(), &["predict", "item.json", "scene.tif", "-o", "map.tif"], &["item.json", "10 bands", "takes 3"]);
+    refuse(
+        folder.path(),
+        &["predict", "item.json", "scene.tif", "-o", "map.tif"],
+        &["item.json", "10 bands", "takes 3"],
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! From files to a map with the binary: describe, fine-tune, evaluate, predict, and what each leaves behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test may stop at the first surprise
 
 mod support;
 
@@ -25,7 +26,8 @@ fn a_small_dataset_is_learnt_judged_and_mapped() {
     let history = fs::read_to_string(run.join("history.jsonl")).unwrap();
     assert_eq!(history.lines().count(), 30);
     let item = json(&run.join("item.json"));
-    let names: Vec<&str> = item["properties"]["bands"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        item["properties"]["bands"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["B02", "B03", "B04", "B08"]);
     assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("water"));
 
@@ -33,7 +35,22 @@ fn a_small_dataset_is_learnt_judged_and_mapped() {
     let again: Value = serde_json::from_str(&succeed(folder, &["evaluate", "run", "--json"])).unwrap();
     assert_eq!(again["confusion"], metrics["confusion"]);
 
-    succeed(folder, &["predict", "run", "images/p1_2024-05-01.tif", "--bands", "B02,B03,B04,B08", "--tile", "64", "--overlap", "16", "-o", "map.tif"]);
+    succeed(
+        folder,
+        &[
+            "predict",
+            "run",
+            "images/p1_2024-05-01.tif",
+            "--bands",
+            "B02,B03,B04,B08",
+            "--tile",
+            "64",
+            "--overlap",
+            "16",
+            "-o",
+            "map.tif",
+        ],
+    );
     let map = json(&folder.join("map.json"));
     assert_eq!(map["properties"]["processing:level"], "L4");
     assert_eq!(map["properties"]["proj:code"], "EPSG:32631");
@@ -71,12 +88,26 @@ fn the_reservoir_is_learnt_from_polygons() {
     succeed(
         folder,
         &[
-            "describe", "--images", images.to_str().unwrap(), "--labels", labels.to_str().unwrap(), "--match",
-            r"(\d{4}-\d{2}-\d{2})", "--class", "water", "--where", "tasks contains segmentation", "--bands", bands,
-            "--out", "catalog",
+            "describe",
+            "--images",
+            images.to_str().unwrap(),
+            "--labels",
+            labels.to_str().unwrap(),
+            "--match",
+            r"(\d{4}-\d{2}-\d{2})",
+            "--class",
+            "water",
+            "--where",
+            "tasks contains segmentation",
+            "--bands",
+            bands,
+            "--out",
+            "catalog",
         ],
     );
-    let config = support::config("").replace("[\"land\", \"water\"]", "[\"background\", \"water\"]").replace("window_px = 32", "window_px = 96");
+    let config = support::config("")
+        .replace("[\"land\", \"water\"]", "[\"background\", \"water\"]")
+        .replace("window_px = 32", "window_px = 96");
     fs::write(folder.join("swath.toml"), config).unwrap();
     succeed(folder, &["finetune", "swath.toml", "--set", "training.steps=60"]);
     let metrics = json(&folder.join("run/metrics.json"));
@@ -96,7 +127,18 @@ fn frozen_parameters_stay_as_they_are() {
     let folder = folder.path();
     prepare(folder);
     let shipped = support::repository().join("models/unet-small/model.onnx");
-    let adapt = ["adapt", shipped.to_str().unwrap(), "--bands", "4", "--classes", "2", "--freeze", "encoder.*", "-o", "start.onnx"];
+    let adapt = [
+        "adapt",
+        shipped.to_str().unwrap(),
+        "--bands",
+        "4",
+        "--classes",
+        "2",
+        "--freeze",
+        "encoder.*",
+        "-o",
+        "start.onnx",
+    ];
     succeed(folder, &adapt);
     refuse(folder, &["adapt", "start.onnx", "--freeze", "enkoder.*", "-o", "other.onnx"], &["enkoder", "no parameter"]);
     let steps = ["--set", "training.steps=3", "--set", "training.batchnorm=frozen"];

@@ -9,7 +9,7 @@
 //!                                          └ residual 96, /16 ─┘ x2
 //! ```
 //! Convolutions are 3 x 3 without bias, each with a BatchNormalization of its own and a Relu; upsampling repeats pixels.
-//! Rows and columns must be multiples of [`MULTIPLE_PX`]. Parameters are named as a PyTorch `state_dict` names them.
+//! Rows and columns must be multiples of 16. Parameters are named as a PyTorch `state_dict` names them.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +18,6 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use swath_autodiff::Model;
 use swath_autodiff::graph::{Attribute, Data, DataType, Dimension, Graph, Node, Tensor, ValueInfo};
-
-/// Rows and columns of the input must be multiples of this.
-pub(crate) const MULTIPLE_PX: usize = 16;
 
 /// Channels of the stem and of the four residual stages, each at half the resolution of the one before.
 const ENCODER: [usize; 5] = [16, 32, 64, 96, 96];

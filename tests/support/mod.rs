@@ -101,8 +101,19 @@ pub(crate) fn prepare(folder: &Path) {
     succeed(
         folder,
         &[
-            "describe", "--images", "images/*.tif", "--labels", "labels/*.tif", "--match", r"(p\d_\d{4}-\d{2}-\d{2})",
-            "--classes", "land=0,water=1", "--bands", "B02,B03,B04,B08", "--out", "catalog",
+            "describe",
+            "--images",
+            "images/*.tif",
+            "--labels",
+            "labels/*.tif",
+            "--match",
+            r"(p\d_\d{4}-\d{2}-\d{2})",
+            "--classes",
+            "land=0,water=1",
+            "--bands",
+            "B02,B03,B04,B08",
+            "--out",
+            "catalog",
         ],
     );
     std::fs::write(folder.join("swath.toml"), config("")).expect("the config can be written");

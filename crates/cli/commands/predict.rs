@@ -185,11 +185,10 @@ fn write_options(card: &Card) -> WriteOptions {
     let mut colours = vec![[0_u16; 3]; 256];
     for class in &card.classes {
         let colour = class.color_hint.as_deref().and_then(parse_colour);
-        if let (Ok(value), Some(colour)) = (usize::try_from(class.value), colour) {
-            if let Some(entry) = colours.get_mut(value) {
-                // TIFF colours have 16 bits a channel.
-                *entry = colour.map(|channel| u16::from(channel) * 257);
-            }
+        let entry = usize::try_from(class.value).ok().and_then(|value| colours.get_mut(value));
+        if let (Some(entry), Some(colour)) = (entry, colour) {
+            // TIFF colours have 16 bits a channel.
+            *entry = colour.map(|channel| u16::from(channel) * 257);
         }
     }
     WriteOptions {

@@ -70,8 +70,6 @@ pub(crate) struct Scene {
     pub(crate) image: Array3<u16>,
     /// Class values `[row, col]`, an index into [`CLASSES`], or [`IGNORE`] where cloud hides the ground.
     pub(crate) label: Array2<u8>,
-    /// Share of the pixels that cloud hides, in percent, as STAC `eo:cloud_cover`.
-    pub(crate) cloud_cover_percent: f64,
     /// Acquisition, RFC 3339 in UTC.
     pub(crate) datetime: String,
     /// EPSG code of the grid's UTM zone.
@@ -122,8 +120,6 @@ pub(crate) fn scene(spec: &SceneSpec) -> Scene {
     });
     Scene {
         image: sensor::counts(&light, day.fork(2)),
-        cloud_cover_percent: 100.0 * hidden.iter().filter(|&&hidden| hidden).count() as f64
-            / hidden.len().max(1) as f64,
         label,
         datetime: format!("{year}-{}", visit.day),
         epsg: match spec.region {

@@ -37,11 +37,6 @@ impl Noise {
             ^ (y as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F))
     }
 
-    /// A uniform number in [0, 1) for a lattice point.
-    pub(super) fn uniform(self, x: i64, y: i64) -> f64 {
-        unit(self.bits(x, y))
-    }
-
     /// A nearly normal number (mean 0, deviation 1; the sum of four uniforms) for a lattice point.
     pub(super) fn normal(self, x: i64, y: i64) -> f64 {
         let bits = self.bits(x, y);

@@ -12,10 +12,6 @@
 pub(crate) struct Band {
     /// Name in a Sentinel-2 L2A product, as in `B8A`.
     pub(crate) name: &'static str,
-    /// STAC `eo:common_name`.
-    pub(crate) common_name: &'static str,
-    /// Centre of the band in micrometres.
-    pub(crate) centre_um: f64,
     /// Whether the sensor measures it at 20 m, so that every 2 x 2 block of pixels is alike.
     pub(super) coarse: bool,
 }
@@ -34,16 +30,16 @@ pub(crate) const BAND_COUNT: usize = 10;
 
 /// The bands of a scene, in the order of its first axis: those that Sentinel-2 measures at 10 m and 20 m.
 pub(crate) const BANDS: [Band; BAND_COUNT] = [
-    band("B02", "blue", 0.490, false),
-    band("B03", "green", 0.560, false),
-    band("B04", "red", 0.665, false),
-    band("B05", "rededge071", 0.705, true),
-    band("B06", "rededge075", 0.740, true),
-    band("B07", "rededge078", 0.783, true),
-    band("B08", "nir", 0.842, false),
-    band("B8A", "nir08", 0.865, true),
-    band("B11", "swir16", 1.610, true),
-    band("B12", "swir22", 2.190, true),
+    band("B02", false),
+    band("B03", false),
+    band("B04", false),
+    band("B05", true),
+    band("B06", true),
+    band("B07", true),
+    band("B08", false),
+    band("B8A", true),
+    band("B11", true),
+    band("B12", true),
 ];
 
 /// The classes of a label, by value.
@@ -59,8 +55,8 @@ pub(crate) const CLASSES: [Class; 6] = [
 /// The label of a pixel whose ground cannot be seen.
 pub(crate) const IGNORE: u8 = 255;
 
-const fn band(name: &'static str, common_name: &'static str, centre_um: f64, coarse: bool) -> Band {
-    Band { name, common_name, centre_um, coarse }
+const fn band(name: &'static str, coarse: bool) -> Band {
+    Band { name, coarse }
 }
 
 const fn class(name: &'static str, colour: [u8; 3]) -> Class {
