@@ -1,8 +1,16 @@
 //! Gradients of activation functions made of straight pieces and of exponential halves.
+//!
+//! Where a piece has no slope its gradient is masked by `ReluGrad`, one pass over memory; a chain of comparisons and Where takes ten times
+//! that.
 
 use super::tape::Tape;
 use crate::error::Result;
-use crate::graph::Node;
+use crate::graph::{Attribute, Node};
+
+/// `dy` where the gate is positive, 0 elsewhere.
+fn passing(dy: &str, gate: &str, tape: &mut Tape) -> Result<String> {
+    Ok(tape.builder.swath("ReluGrad", &[dy, gate], 1, &[])?.remove(0))
+}
 
 /// `dy` where x > 0, `below` elsewhere.
 fn by_sign(x: &str, dy: &str, below: &str, tape: &mut Tape) -> Result<String> {
@@ -11,12 +19,19 @@ fn by_sign(x: &str, dy: &str, below: &str, tape: &mut Tape) -> Result<String> {
     tape.builder.op("Where", &[&positive, dy, below])
 }
 
-/// y = x where x > 0, alpha x elsewhere.
+/// y = x where x > 0, alpha x elsewhere: dx = alpha dy, and the rest of dy where x > 0.
 pub(super) fn leaky_relu(node: &Node, tape: &mut Tape) -> Result<()> {
     let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
     let below = tape.builder.scale(&dy, f64::from(node.float("alpha", 0.01)))?;
-    let dx = by_sign(node.required(0)?, &dy, &below, tape)?;
+    let dx = with_rest_above(node, &dy, &below, tape)?;
     tape.contribute(node, 0, &dx)
+}
+
+/// `below`, to which the rest of `dy` is added where x > 0.
+fn with_rest_above(node: &Node, dy: &str, below: &str, tape: &mut Tape) -> Result<String> {
+    let rest = tape.builder.sub(dy, below)?;
+    let rest = passing(&rest, node.required(0)?, tape)?;
+    tape.builder.add(below, &rest)
 }
 
 /// y = x where x > 0, slope x elsewhere; the slope is broadcast.
@@ -25,7 +40,7 @@ pub(super) fn prelu(node: &Node, tape: &mut Tape) -> Result<()> {
     let (x, slope) = (node.required(0)?, node.required(1)?);
     if tape.wants(node, 0) {
         let below = tape.builder.mul(&dy, slope)?;
-        let dx = by_sign(x, &dy, &below, tape)?;
+        let dx = with_rest_above(node, &dy, &below, tape)?;
         tape.contribute(node, 0, &dx)?;
     }
     if tape.wants(node, 1) {
@@ -75,9 +90,8 @@ pub(super) fn selu(node: &Node, tape: &mut Tape) -> Result<()> {
 pub(super) fn thresholded_relu(node: &Node, tape: &mut Tape) -> Result<()> {
     let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
     let alpha = tape.builder.scalar(f64::from(node.float("alpha", 1.0)))?;
-    let zero = tape.builder.scalar(0.0)?;
-    let above = tape.builder.op("Greater", &[node.required(0)?, &alpha])?;
-    let dx = tape.builder.op("Where", &[&above, &dy, &zero])?;
+    let above = tape.builder.sub(node.required(0)?, &alpha)?;
+    let dx = passing(&dy, &above, tape)?;
     tape.contribute(node, 0, &dx)
 }
 
@@ -86,50 +100,48 @@ pub(super) fn clip(node: &Node, tape: &mut Tape) -> Result<()> {
     if tape.wants(node, 1) || tape.wants(node, 2) {
         return Err(node.error("bounds that are trained have no gradient rule; use Min and Max"));
     }
-    let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
-    let x = node.required(0)?;
-    let mut within = Vec::new();
-    for (bound, comparison) in [(1, "Greater"), (2, "Less")] {
-        if let Some(bound) = node.input(bound) {
-            within.push(tape.builder.op(comparison, &[x, bound])?);
-        }
+    let Some(mut dx) = tape.gradient(node, 0)? else { return Ok(()) };
+    // y rather than x: it is kept for the layer after, and lies strictly between the bounds exactly where x does.
+    let y = node.result()?;
+    if let Some(low) = node.input(1) {
+        let constant = tape.builder.facts.get(low)?.constant.as_ref();
+        let is_zero = constant.and_then(|t| t.as_f32()).is_some_and(|v| v == [0.0]);
+        let above = if is_zero { y.to_owned() } else { tape.builder.sub(y, low)? };
+        dx = passing(&dx, &above, tape)?;
     }
-    let within = match within.as_slice() {
-        [] => return tape.contribute(node, 0, &dy),
-        [one] => one.clone(),
-        [low, high, ..] => tape.builder.op("And", &[low, high])?,
-    };
-    let zero = tape.builder.scalar(0.0)?;
-    let dx = tape.builder.op("Where", &[&within, &dy, &zero])?;
+    if let Some(high) = node.input(2) {
+        let below = tape.builder.sub(high, y)?;
+        dx = passing(&dx, &below, tape)?;
+    }
     tape.contribute(node, 0, &dx)
+}
+
+/// y - y², which is positive exactly where 0 < y < 1.
+fn between_zero_and_one(y: &str, tape: &mut Tape) -> Result<String> {
+    let square = tape.builder.mul(y, y)?;
+    tape.builder.sub(y, &square)
 }
 
 /// y = alpha x + beta held between 0 and 1: the slope is alpha strictly between.
 pub(super) fn hard_sigmoid(node: &Node, tape: &mut Tape) -> Result<()> {
     let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
-    let (builder, y) = (&mut tape.builder, node.result()?);
-    let (zero, one) = (builder.scalar(0.0)?, builder.scalar(1.0)?);
-    let above = builder.op("Greater", &[y, &zero])?;
-    let below = builder.op("Less", &[y, &one])?;
-    let within = builder.op("And", &[&above, &below])?;
-    let scaled = builder.scale(&dy, f64::from(node.float("alpha", 0.2)))?;
-    let dx = builder.op("Where", &[&within, &scaled, &zero])?;
+    let scaled = tape.builder.scale(&dy, f64::from(node.float("alpha", 0.2)))?;
+    let within = between_zero_and_one(node.result()?, tape)?;
+    let dx = passing(&scaled, &within, tape)?;
     tape.contribute(node, 0, &dx)
 }
 
-/// y = x times x / 6 + 1/2 held between 0 and 1: the slope is 0 below -3, 1 above 3 and x / 3 + 1/2 between.
+/// y = x h with h = x / 6 + 1/2 held between 0 and 1: the slope is h, and x / 6 more strictly between.
 pub(super) fn hard_swish(node: &Node, tape: &mut Tape) -> Result<()> {
     let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
-    let (builder, x) = (&mut tape.builder, node.required(0)?);
-    let (low, high) = (builder.scalar(-3.0)?, builder.scalar(3.0)?);
-    let third = builder.scale(x, 1.0 / 3.0)?;
-    let half = builder.scalar(0.5)?;
-    let slope = builder.add(&third, &half)?;
-    let middle = builder.mul(&dy, &slope)?;
-    let above = builder.op("Greater", &[x, &high])?;
-    let upper = builder.op("Where", &[&above, &dy, &middle])?;
-    let below = builder.op("Less", &[x, &low])?;
-    let zero = builder.scalar(0.0)?;
-    let dx = builder.op("Where", &[&below, &zero, &upper])?;
+    let x = node.required(0)?;
+    let held = [("alpha", Attribute::Float(1.0 / 6.0)), ("beta", Attribute::Float(0.5))];
+    let h = tape.builder.op_with("HardSigmoid", &[x], &held)?;
+    let within = between_zero_and_one(&h, tape)?;
+    let head = tape.builder.mul(&dy, &h)?;
+    let tail = tape.builder.mul(&dy, x)?;
+    let tail = tape.builder.scale(&tail, 1.0 / 6.0)?;
+    let tail = passing(&tail, &within, tape)?;
+    let dx = tape.builder.add(&head, &tail)?;
     tape.contribute(node, 0, &dx)
 }
