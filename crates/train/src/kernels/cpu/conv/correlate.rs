@@ -227,6 +227,7 @@ unsafe fn sum<S: Simd>(operands: Operands, place: Place, window: &mut [f32], out
                     unsafe {
                         let tile = Tile {
                             weights: packed.as_ptr().add((row * all.weights.channels + from * S::ROWS) * taps),
+                            weights_pitch: S::ROWS,
                             window: window.as_ptr().add(image * now * layout.pitch + pixel),
                             offsets: offsets.as_ptr(),
                             depth: now * taps,

@@ -12,6 +12,7 @@ use super::depthwise;
 use super::forward::taps_of;
 use super::shape::ConvShape;
 use super::window::Layout;
+use super::winograd;
 
 /// Pixels of a band: rows of dY and of the window for one tile together fit the first-level cache.
 const BAND_PIXELS: usize = 1024;
@@ -26,6 +27,12 @@ const MIN_TASKS: usize = 16;
 pub fn conv_grad_weight(threads: &dyn Parallel, isa: Isa, shape: &ConvShape, dy: &[f32], x: &[f32], dw: &mut [f32]) {
     if shape.is_depthwise() {
         depthwise::grad_weight(threads, isa, shape, dy, x, dw);
+        return;
+    }
+    if winograd::grad_weight::suits(shape) {
+        for group in 0..shape.groups {
+            winograd::grad_weight::run(threads, isa, shape, group, dy, x, dw);
+        }
         return;
     }
     let (group_in, group_out) = (shape.group_in(), shape.group_out());

@@ -20,8 +20,10 @@ pub(super) enum Start {
 /// One tile's operands.
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
-    /// Packed weights, `[depth][ROWS]`.
+    /// `ROWS` weights for each of `depth` products.
     pub(super) weights: *const f32,
+    /// Elements between the weights of one product and the next.
+    pub(super) weights_pitch: usize,
     /// Where the pixels of the window start.
     pub(super) window: *const f32,
     /// For each of `depth` products, the distance of its pixels from `window`.
@@ -44,7 +46,7 @@ impl Tile {
     /// Computes the tile with as many vectors as its pixels need.
     ///
     /// # Safety
-    /// `weights` has `depth · S::ROWS` elements, `offsets` has `depth`; whole vectors are readable at every offset from
+    /// `weights` has `S::ROWS` elements at each of `depth` multiples of its pitch, `offsets` has `depth`; whole vectors are readable at every offset from
     /// `window`; rows and pixels as stated are writable at `out` and belong to the caller; the processor has `S`.
     #[inline(always)]
     pub(super) unsafe fn compute<S: Simd>(self) {
@@ -101,7 +103,7 @@ unsafe fn tile<S: Simd, const ROWS: usize, const N: usize>(t: Tile) {
                     *sum = S::fma(weight, pixels, *sum);
                 }
             }
-            weights = weights.add(ROWS);
+            weights = weights.wrapping_add(t.weights_pitch);
             offsets = offsets.add(1);
         }
         for (row, sums) in sums.iter().enumerate().take(t.rows) {

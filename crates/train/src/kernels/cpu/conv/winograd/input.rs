@@ -4,8 +4,8 @@
 use super::super::super::parallel::Shared;
 use super::super::super::simd::{Simd, WithSimd};
 use super::super::window::Layout;
-use super::transform::{FREQUENCIES, TILE, of_input};
 use super::output::copy;
+use super::transform::{FREQUENCIES, TILE, of_input};
 use super::{Place, Plan, pitch};
 
 /// Most lanes of any instruction set.
@@ -65,7 +65,7 @@ impl WithSimd for Input<'_> {
 /// # Safety
 /// `line` has [`line_len`] elements for the layout's tiles per row; the processor has `S`.
 #[inline(always)]
-unsafe fn fill<S: Simd>(
+pub(super) unsafe fn fill<S: Simd>(
     layout: &Layout,
     plane: &[f32],
     size: [usize; 2],

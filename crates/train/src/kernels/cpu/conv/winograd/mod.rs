@@ -5,6 +5,7 @@
 //! Results differ from the plain sum by rounding alone, some ten times as much of it (the tests hold it to 1e-5 of the
 //! magnitude of what is summed).
 
+pub(super) mod grad_weight;
 mod input;
 mod output;
 mod transform;

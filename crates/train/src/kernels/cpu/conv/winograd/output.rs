@@ -54,6 +54,7 @@ impl Output<'_> {
                     unsafe {
                         let tile = Tile {
                             weights: self.weights.as_ptr().add(block * of_weights),
+                            weights_pitch: S::ROWS,
                             window: self.transformed.as_ptr().add(transformed),
                             offsets: self.plan.offsets.as_ptr(),
                             depth: channels,

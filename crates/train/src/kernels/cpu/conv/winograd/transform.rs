@@ -5,7 +5,8 @@
 //! In one dimension, with A = 25/64 and B = 9/4 the squares of the points a and b:
 //! input `d` to `[AB·d0 - (A+B)·d2 + d4, e ± a·o, e' ± b·o', AB·d1 - (A+B)·d3 + d5]` with `e = d4 - B·d2`,
 //! `o = d3 - B·d1`, `e' = d4 - A·d2`, `o' = d3 - A·d1`; weights are values of their polynomial at the points over
-//! `Π (point - others)`; results are sums of the products with powers of the points.
+//! `Π (point - others)`; results are sums of the products with powers of the points. The gradient of a 3 x 3 kernel is
+//! the same filter with roles exchanged, F(3x3, 4x4): tiles of dY, 4 x 4, stand where the kernel stood.
 
 use super::super::super::simd::Simd;
 
@@ -18,6 +19,9 @@ const A: f32 = 0.625;
 const B: f32 = 1.5;
 const A2: f32 = A * A;
 const B2: f32 = B * B;
+/// One over the product of the distances of ±A, and of ±B, from the other points.
+const NEAR: f32 = 1.0 / (2.0 * A2 * (A2 - B2));
+const FAR: f32 = 1.0 / (2.0 * B2 * (B2 - A2));
 
 /// Transforms a vector of kernels.
 ///
@@ -47,8 +51,6 @@ pub(super) unsafe fn of_weights<S: Simd>(g: [S::V; 9]) -> [S::V; FREQUENCIES] {
 
 #[inline(always)]
 unsafe fn weights_line<S: Simd>(g: [S::V; 3]) -> [S::V; 6] {
-    const NEAR: f32 = 1.0 / (2.0 * A2 * (A2 - B2));
-    const FAR: f32 = 1.0 / (2.0 * B2 * (B2 - A2));
     // SAFETY: arithmetic alone; the instruction set is the caller's promise.
     unsafe {
         let near = S::mul(S::fma(S::splat(A2), g[2], g[0]), S::splat(NEAR));
@@ -114,6 +116,93 @@ pub(super) unsafe fn of_input<S: Simd>(from: *const f32, offsets: &[usize], to: 
                 S::store(to.add((row * 6 + col) * pitch), value);
             }
         }
+    }
+}
+
+/// Transforms the 4 x 4 pixels of one vector of tiles of an output's gradient, laid out as for [`of_input`].
+///
+/// # Safety
+/// As [`of_input`].
+#[inline(always)]
+pub(super) unsafe fn of_gradient<S: Simd>(from: *const f32, offsets: &[usize], to: *mut f32, pitch: usize) {
+    debug_assert_eq!(offsets.len(), FREQUENCIES);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut lines = [[S::splat(0.0); 4]; 6];
+        for col in 0..4 {
+            let mut g = [S::splat(0.0); 4];
+            for (row, g) in g.iter_mut().enumerate() {
+                *g = S::load(from.add(*offsets.get_unchecked(row * 6 + col)));
+            }
+            let g = gradient_line::<S>(g);
+            for row in 0..6 {
+                lines[row][col] = g[row];
+            }
+        }
+        for (row, line) in lines.into_iter().enumerate() {
+            let line = gradient_line::<S>(line);
+            for (col, value) in line.into_iter().enumerate() {
+                S::store(to.add((row * 6 + col) * pitch), value);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn gradient_line<S: Simd>(g: [S::V; 4]) -> [S::V; 6] {
+    // SAFETY: arithmetic alone; the instruction set is the caller's promise.
+    unsafe {
+        let near = S::mul(S::fma(S::splat(A2), g[2], g[0]), S::splat(NEAR));
+        let far = S::mul(S::fma(S::splat(B2), g[2], g[0]), S::splat(FAR));
+        let near_odd = S::fma(S::splat(A2), g[3], g[1]);
+        let far_odd = S::fma(S::splat(B2), g[3], g[1]);
+        [
+            S::mul(g[0], S::splat(1.0 / (A2 * B2))),
+            S::fma(near_odd, S::splat(A * NEAR), near),
+            S::fma(near_odd, S::splat(-A * NEAR), near),
+            S::fma(far_odd, S::splat(B * FAR), far),
+            S::fma(far_odd, S::splat(-B * FAR), far),
+            g[3],
+        ]
+    }
+}
+
+/// Transforms sums of products, `pitch` apart from `from`, to the nine taps of a vector of kernels.
+///
+/// # Safety
+/// Vectors are readable at `FREQUENCIES` multiples of `pitch`; the processor has `S`.
+#[inline(always)]
+pub(super) unsafe fn to_kernel<S: Simd>(from: *const f32, pitch: usize) -> [S::V; 9] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut lines = [[S::splat(0.0); 6]; 3];
+        for col in 0..6 {
+            let mut m = [S::splat(0.0); 6];
+            for (row, m) in m.iter_mut().enumerate() {
+                *m = S::load(from.add((row * 6 + col) * pitch));
+            }
+            let m = kernel_line::<S>(m);
+            for row in 0..3 {
+                lines[row][col] = m[row];
+            }
+        }
+        let [a, b, c] = lines;
+        let [a, b, c] = [kernel_line::<S>(a), kernel_line::<S>(b), kernel_line::<S>(c)];
+        [a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]]
+    }
+}
+
+#[inline(always)]
+unsafe fn kernel_line<S: Simd>(m: [S::V; 6]) -> [S::V; 3] {
+    // SAFETY: arithmetic alone; the instruction set is the caller's promise.
+    unsafe {
+        let (near, far) = (S::add(m[1], m[2]), S::add(m[3], m[4]));
+        let (near_odd, far_odd) = (S::sub(m[1], m[2]), S::sub(m[3], m[4]));
+        [
+            S::add(m[0], S::add(near, far)),
+            S::fma(S::splat(A), near_odd, S::mul(S::splat(B), far_odd)),
+            S::fma(S::splat(A2), near, S::fma(S::splat(B2), far, m[5])),
+        ]
     }
 }
 
