@@ -31,6 +31,9 @@ struct Cell {
     window: Window,
 }
 
+/// Class, rectangle and number of pixels.
+type Found = Vec<(u8, Cell, u64)>;
+
 impl Balance {
     /// Reads the labels of the training part once.
     pub(crate) fn gather(dataset: &Inner) -> Result<Balance, Error> {
@@ -41,7 +44,7 @@ impl Balance {
             }
         }
         let next = AtomicUsize::new(0);
-        let mut counted: Vec<(usize, Result<Vec<(u8, Cell, u64)>, Error>)> = std::thread::scope(|scope| {
+        let mut counted: Vec<(usize, Result<Found, Error>)> = std::thread::scope(|scope| {
             let work = || {
                 let mut own = Vec::new();
                 while let Some((at, &(scene, window))) =
@@ -87,7 +90,7 @@ impl Balance {
     }
 }
 
-fn count(dataset: &Inner, scene: usize, window: Window) -> Result<Vec<(u8, Cell, u64)>, Error> {
+fn count(dataset: &Inner, scene: usize, window: Window) -> Result<Found, Error> {
     let pixels = dataset.io.read_label(&dataset.scenes[scene], window)?;
     let label = label_window(&dataset.scenes[scene], &pixels)?;
     let mut found = Vec::new();

@@ -334,20 +334,19 @@ fn show_label(scene: &Scene, pixels: &ScenePixels, view: &View, target: &mut [u8
         target.fill(0);
         return Ok(());
     }
-    if let (Truth::Raster { layer, values }, Some(LayerPixels::Blocks(blocks))) = (&scene.truth, &pixels.label) {
-        if blocks.plan().raster().header.dtype == DType::U8 {
-            let failed = |source| layer.failed(pixels.window, source);
-            for piece in blocks.pieces::<u8>().map_err(failed)? {
-                let at = (piece.row_px as i64, piece.col_px as i64);
-                values.check(piece.samples)?;
-                if values.is_identity() {
-                    place(piece.samples, at, view, target, |value| value);
-                } else {
-                    place(piece.samples, at, view, target, |value| values.of_byte(value));
-                }
+    if let (Truth::Raster { layer, values }, Some(LayerPixels::Blocks(blocks))) = (&scene.truth, &pixels.label)
+        && blocks.plan().raster().header.dtype == DType::U8
+    {
+        for piece in blocks.pieces::<u8>().map_err(|source| layer.failed(pixels.window, source))? {
+            let at = (piece.row_px as i64, piece.col_px as i64);
+            values.check(piece.samples)?;
+            if values.is_identity() {
+                place(piece.samples, at, view, target, |value| value);
+            } else {
+                place(piece.samples, at, view, target, |value| values.of_byte(value));
             }
-            return Ok(());
         }
+        return Ok(());
     }
     let label = label_window(scene, pixels)?;
     place(label.view(), (0, 0), view, target, |v| v);

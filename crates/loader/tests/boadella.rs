@@ -1,5 +1,5 @@
 //! A real dataset end to end: four dates of one reservoir, int16 strips, polygons as labels.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

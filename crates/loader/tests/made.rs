@@ -1,5 +1,5 @@
 //! Small rasters made for the purpose: nodata, labels on another grid, classes that nobody named, bands of two files.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

@@ -98,8 +98,11 @@ struct Affine {
     warping: Warping,
 }
 
-const STILL: (f64, f64) = (0.0, 0.0);
-const UNSCALED: (f64, f64) = (1.0, 1.0);
+/// Smallest and largest value of a draw.
+type Span = (f64, f64);
+
+const STILL: Span = (0.0, 0.0);
+const UNSCALED: Span = (1.0, 1.0);
 
 fn around_zero(limit: f64) -> (f64, f64) {
     (-limit, limit)
@@ -111,7 +114,7 @@ fn both(
     parameter: &'static str,
     default: (f64, f64),
     spread: fn(f64) -> (f64, f64),
-) -> Result<((f64, f64), (f64, f64)), Error> {
+) -> Result<(Span, Span), Error> {
     if reader.value(parameter).is_some_and(serde_json::Value::is_object) {
         let mut axes = reader.nested(parameter)?;
         return Ok((axes.range("x", default, spread)?, axes.range("y", default, spread)?));

@@ -67,14 +67,17 @@ impl Warping {
     ) {
         sample.settle();
         let exact = Array2::from_shape_fn((height, width), |(row, col)| from(row, col));
-        let positions = exact.mapv(|(x, y)| (stepped(x), stepped(y)));
+        let positions = match self.method {
+            Method::Nearest => exact.clone(),
+            _ => exact.mapv(|(x, y)| (stepped(x), stepped(y))),
+        };
         let mut image = Array3::zeros((sample.image.dim().0, height, width));
         let domain = sample.domain;
         for (source, mut plane) in sample.image.outer_iter().zip(image.outer_iter_mut()) {
             plane.zip_mut_with(&positions, |value, &(x, y)| *value = domain.interpolated(self.value(source, x, y)));
         }
-        let nearest = positions
-            .mapv(|(x, y)| self.position((y + 0.5).floor() as i64, (x + 0.5).floor() as i64, sample.label.dim()));
+        let nearest =
+            exact.mapv(|(x, y)| self.position((y + 0.5).floor() as i64, (x + 0.5).floor() as i64, sample.label.dim()));
         let beyond = self.fill_label.unwrap_or(IGNORE);
         sample.label = nearest.mapv(|at| at.map_or(beyond, |at| sample.label[at]));
         sample.valid = nearest.mapv(|at| at.map_or(self.fill_label.is_some(), |at| sample.valid[at]));

@@ -145,10 +145,10 @@ impl LayerPlan {
             }),
             LayerPlan::Onto(plan) => {
                 let fetched = match plan.read() {
-                    Some(read) => Some(fetcher.fetch(read.clone(), cache).await?),
+                    Some(read) => Some(Box::new(fetcher.fetch(read.clone(), cache).await?)),
                     None => None,
                 };
-                Ok(LayerBytes::Onto(plan, fetched))
+                Ok(LayerBytes::Onto(Box::new(plan), fetched))
             }
         }
     }
@@ -159,7 +159,7 @@ impl LayerPlan {
 pub(crate) enum LayerBytes {
     Held(Blocks),
     Fetched(Fetched),
-    Onto(OntoPlan, Option<Fetched>),
+    Onto(Box<OntoPlan>, Option<Box<Fetched>>),
 }
 
 impl LayerBytes {

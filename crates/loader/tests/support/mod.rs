@@ -1,5 +1,5 @@
 //! Pairs over files, for tests; a catalog would say the same.
-#![allow(dead_code, missing_docs, unreachable_pub)] // each test file uses some of it
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)] // each test file uses some of it
 
 use std::path::{Path, PathBuf};
 
