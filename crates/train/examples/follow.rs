@@ -1,7 +1,7 @@
 //! Trains on the batches that `follow.py` made and prints how far each step's loss is from PyTorch's, as one JSON line.
 //!
 //! ```text
-//! follow MODEL.onnx BATCHES.safetensors [plain|swath] [threads]
+//! follow MODEL.onnx BATCHES.safetensors [plain|swath] [threads] [arena|no-arena]
 //! ```
 
 use std::error::Error;
@@ -15,10 +15,11 @@ use swath_train::{FitOptions, Progress, SessionOptions, StepInputs, TrainSession
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().collect();
     let [_, model, batches, rest @ ..] = args.as_slice() else {
-        return Err("usage: follow MODEL.onnx BATCHES.safetensors [plain|swath] [threads]".into());
+        return Err("usage: follow MODEL.onnx BATCHES.safetensors [plain|swath] [threads] [arena|no-arena]".into());
     };
     let lowering = if rest.first().is_some_and(|word| word == "swath") { Lowering::Swath } else { Lowering::Plain };
     let threads = rest.get(1).map_or(Ok(2), |word| word.parse())?;
+    let arena = rest.get(2).is_none_or(|word| word == "arena");
     let bytes = std::fs::read(batches)?;
     let file = SafeTensors::deserialize(&bytes)?;
     let losses = doubles(&file, "losses")?;
@@ -31,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     options.momentum_input = true;
     let graph = training_graph(&Model::load(model)?, &options)?;
     let mut session =
-        TrainSession::new(&graph, &SessionOptions { threads: Some(threads), ..SessionOptions::default() })?;
+        TrainSession::new(&graph, &SessionOptions { threads: Some(threads), arena, ..SessionOptions::default() })?;
     drop(graph);
 
     let course = FitOptions { steps: integers(&file, "total")?.sum() as u64, ..FitOptions::default() };
@@ -59,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let peak_mib = peak_mib().unwrap_or(f64::NAN);
     let spread = doubles(&file, "spread")?.first().copied().unwrap_or(0.0);
     println!(
-        "{{\"lowering\": \"{lowering:?}\", \"threads\": {threads}, \"step_s\": {step_s}, \"peak_mib\": {peak_mib}, \"worst\": {worst:e}, \"spread\": {spread:e}, \"losses\": {ours:?}}}"
+        "{{\"lowering\": \"{lowering:?}\", \"threads\": {threads}, \"arena\": {arena}, \"step_s\": {step_s}, \"peak_mib\": {peak_mib}, \"worst\": {worst:e}, \"spread\": {spread:e}, \"losses\": {ours:?}}}"
     );
     // Where rounding alone takes PyTorch further than 1e-3 from itself, no more can be asked than to stay as near.
     let near = 1e-3_f64.max(2.0 * spread);

@@ -42,8 +42,11 @@ fn threads(threads: usize) -> SessionOptions {
     SessionOptions { threads: Some(threads), ..SessionOptions::default() }
 }
 
-/// Trains through all recorded steps: losses, and state by name.
-fn train(lowering: Lowering, session: &SessionOptions) -> (Vec<f32>, BTreeMap<String, (Role, Vec<f32>)>) {
+/// State by name.
+type State = BTreeMap<String, (Role, Vec<f32>)>;
+
+/// Trains through all recorded steps: losses, and the state then.
+fn train(lowering: Lowering, session: &SessionOptions) -> (Vec<f32>, State) {
     let recorded = recorded();
     let graph = training_graph(&network(), &options(lowering)).unwrap();
     let mut session = TrainSession::new(&graph, session).unwrap();
