@@ -16,14 +16,17 @@ pub(crate) fn at_shape(
     shape: &[usize],
     variables: &BTreeSet<String>,
 ) -> Result<Graph> {
-    let Some(exported) = fixed_shape(input).filter(|exported| exported != shape) else { return Ok(graph) };
+    let exported = exported_shape(input, shape);
+    if exported == shape {
+        return Ok(graph);
+    }
     let shapes = HashMap::from([(input.name.clone(), exported)]);
     let facts = infer_graph(&graph, &shapes, variables)?;
     let mut patch = Patch::default();
     for (index, node) in graph.nodes().iter().enumerate().filter(|(_, n)| n.kind() == "Resize") {
-        let Some(sizes) = node.input(3).and_then(|name| graph.initializers().get(name)).and_then(|t| t.as_i64()) else {
-            continue;
-        };
+        let Some(name) = node.input(3).filter(|name| is_written_out(&graph, name)) else { continue };
+        let known = facts.get(name)?.constant.as_ref();
+        let Some(sizes) = known.and_then(|sizes| sizes.as_i64()) else { continue };
         let from = &facts.get(node.required(0)?)?.dims;
         if node.ints("axes").is_some() || sizes.len() != from.len() {
             continue;
@@ -44,10 +47,18 @@ fn scale(to: i64, from: usize) -> f32 {
     if f64::from(near) < exact { near.next_up() } else { near }
 }
 
-fn fixed_shape(input: &ValueInfo) -> Option<Vec<usize>> {
-    let size = |d: &Dimension| match d {
-        Dimension::Fixed(size) => Some(*size),
-        Dimension::Dynamic(_) => None,
+/// Whether height and width in a value of sizes are constants: all of it, or the last part that it is joined from.
+fn is_written_out(graph: &Graph, sizes: &str) -> bool {
+    let constant = |name: &str| graph.initializers().get(name).is_some_and(|tensor| tensor.len() >= 2);
+    let joined = graph.nodes().iter().find(|n| n.kind() == "Concat" && n.output(0) == Some(sizes));
+    constant(sizes) || joined.and_then(|n| n.inputs.last()).is_some_and(|last| constant(last))
+}
+
+/// The shape that the network was exported with; free dimensions are those of `shape`.
+fn exported_shape(input: &ValueInfo, shape: &[usize]) -> Vec<usize> {
+    let size = |(d, &wanted): (&Dimension, &usize)| match d {
+        Dimension::Fixed(size) => *size,
+        Dimension::Dynamic(_) => wanted,
     };
-    input.dims.as_ref()?.iter().map(size).collect()
+    input.dims.as_ref().map_or_else(|| shape.to_vec(), |dims| dims.iter().zip(shape).map(size).collect())
 }
