@@ -8,6 +8,9 @@
 //! `Π (point - others)`; results are sums of the products with powers of the points. The gradient of a 3 x 3 kernel is
 //! the same filter with roles exchanged, F(3x3, 4x4): tiles of dY, 4 x 4, stand where the kernel stood.
 
+// Each loop below walks a column of one array and a row of another.
+#![allow(clippy::needless_range_loop)]
+
 use super::super::super::simd::Simd;
 
 /// Output pixels of a tile along an axis.
