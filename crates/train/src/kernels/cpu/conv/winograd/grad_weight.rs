@@ -11,7 +11,7 @@ use super::super::shape::ConvShape;
 use super::super::window::{Layout, Taps};
 use super::input::{fill, line_len};
 use super::transform::{FREQUENCIES, TILE, of_gradient, of_input, to_kernel};
-use super::{MIN_CHANNELS, pitch, tile_taps};
+use super::{MAX_WEIGHTS, MIN_CHANNELS, pitch, tile_taps};
 
 /// Tiles transformed at a time: their product's operands stay near the processor.
 const TILES: usize = 128;
@@ -27,6 +27,7 @@ pub(in super::super) fn suits(shape: &ConvShape) -> bool {
         && shape.strides == [1, 1]
         && shape.dilations == [1, 1]
         && shape.group_in().min(shape.group_out()) >= MIN_CHANNELS
+        && shape.group_in() * shape.group_out() * FREQUENCIES <= MAX_WEIGHTS
         && tiles * shape.batch >= MIN_TILES
 }
 

@@ -22,6 +22,9 @@ use transform::{FREQUENCIES, TILE};
 
 /// Channels on either side from which transforming pays.
 const MIN_CHANNELS: usize = 24;
+/// Most transformed weights: 32 MiB. More go to memory and back, which takes longer than the products they save, and would
+/// outweigh what else a step keeps.
+const MAX_WEIGHTS: usize = 8 << 20;
 /// Tiles of a task, about: the transformed input of a frequency then stays in the second-level cache.
 const TASK_TILES: usize = 64;
 /// Tasks wanted at least; below, channels are shared out instead of tiles.
@@ -39,6 +42,7 @@ pub(super) fn suits(all: &Correlation) -> bool {
         && all.taps.strides == [1, 1]
         && all.places.are_whole(&all.output)
         && all.weights.rows.min(all.weights.channels) >= MIN_CHANNELS
+        && all.weights.rows * all.weights.channels * FREQUENCIES <= MAX_WEIGHTS
         // With few tiles per weight, transforming the weights costs more than it saves.
         && rows * cols * all.batch >= 2 * all.weights.rows.min(512)
 }
