@@ -26,7 +26,12 @@ pub(crate) fn open(settings: &Settings, card: Option<&Card>, pairs: &[Pair]) -> 
 }
 
 /// As [`open`], read in a way of one's own.
-pub(crate) fn open_with(settings: &Settings, card: Option<&Card>, pairs: &[Pair], options: &Options) -> Result<Dataset> {
+pub(crate) fn open_with(
+    settings: &Settings,
+    card: Option<&Card>,
+    pairs: &[Pair],
+    options: &Options,
+) -> Result<Dataset> {
     Ok(Dataset::open(pairs, &complete(settings, card)?, options)?)
 }
 

@@ -174,6 +174,7 @@ impl Plan {
     }
 
     /// Chips that cover `part` in a grid of windows, each of its pixels counting exactly once; image after image, row after row.
+    /// Windows overlap by a quarter of their side, so that pixels count where the network sees ground on all sides of them.
     ///
     /// # Errors
     /// [`Error::EmptyPart`] where the part holds no pixel.
@@ -181,7 +182,7 @@ impl Plan {
         let mut chips = Vec::new();
         for (scene, parts) in parts.iter().enumerate() {
             let Some(extent) = bounding(&parts.rectangles(part)) else { continue };
-            let tiling = Tiling::new(extent, recipe.window_px, 0)?;
+            let tiling = Tiling::new(extent, recipe.window_px, recipe.window_px / 4)?;
             for tile in tiling.tiles().filter(|tile| !parts.pieces(part, &tile.core).is_empty()) {
                 let index = chips.len() as u64;
                 chips.push(Chip { scene, window: tile.window, scored: tile.core, part, index });
