@@ -15,5 +15,6 @@ pub use fit::{FitOptions, Outcome, Progress, StepAt, StepRecord, Stepped, Summar
 pub use metrics::{ClassMetrics, Confusion, Metrics};
 pub use schedule::{Plateau, Schedule};
 pub use session::{
-    AccumulatingSession, Device, Execution, InferenceSession, InputTensor, SessionOptions, StateValue, StepInputs, StepOutput, TrainSession,
+    AccumulatingSession, Device, Execution, InferenceSession, InputTensor, SessionOptions, StateValue, StepInputs,
+    StepOutput, TrainSession,
 };

@@ -10,7 +10,7 @@ struct Line([f32; 16]);
 
 /// What the memory is for; each use has its own, so that one kernel may hold several.
 #[derive(Debug, Clone, Copy)]
-pub enum Use {
+pub(super) enum Use {
     /// Weights rearranged for a product; filled by the thread that runs the node, read by all.
     Weights,
     /// A window of the input; of one task.
@@ -26,7 +26,7 @@ thread_local! {
 }
 
 /// Calls `f` with `len` elements at the start of a cache line, whose values are whatever the last use left.
-pub fn with_scratch<R>(purpose: Use, len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+pub(super) fn with_scratch<R>(purpose: Use, len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     KEPT.with(|kept| {
         // Taken out while in use: should a kernel ask twice for one purpose it gets fresh memory, not a borrow error.
         let mut lines = kept[purpose as usize].take();
