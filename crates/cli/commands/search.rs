@@ -1,9 +1,6 @@
 //! `swath search`: the items of one or more catalogs that answer a question, labels included.
 
-use std::{
-    io::{IsTerminal, Write},
-    path::PathBuf,
-};
+use std::io::{IsTerminal, Write};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
