@@ -113,6 +113,28 @@ fn a_network_of_other_bands_than_its_item_is_refused() {
 }
 
 #[test]
+fn a_run_that_fails_at_once_leaves_nothing() {
+    refuses_after(|_| (), &["finetune", "swath.toml", "--set", "training.learning_rate=-1"], &["learning rate", "-1"]);
+}
+
+#[test]
+fn a_loss_that_has_no_such_setting_is_refused() {
+    let losses = "training.losses=[{name=\"dice\", smoth=1.0}]";
+    refuses_after(|_| (), &["finetune", "swath.toml", "--set", losses], &["smoth"]);
+}
+
+#[test]
+fn a_map_does_not_take_the_place_of_its_scene() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let scene = "images/p1_2024-05-01.tif";
+    let before = fs::read(folder.path().join(scene)).unwrap();
+    refuse(folder.path(), &["predict", &support::shipped_model(), scene, "-o", scene], &[scene, "--output"]);
+    assert_eq!(fs::read(folder.path().join(scene)).unwrap(), before);
+    refuse(folder.path(), &["predict", &support::shipped_model(), scene, "-o", "map.png"], &["map.png", ".tif"]);
+}
+
+#[test]
 fn help_names_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let help = String::from_utf8(swath(folder.path(), &["--help"]).stdout).unwrap();

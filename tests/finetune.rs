@@ -79,6 +79,34 @@ fn the_same_seed_gives_the_same_run_and_a_resumed_one_too() {
 }
 
 #[test]
+fn a_run_goes_on_only_with_the_settings_it_was_begun_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    prepare(folder);
+    succeed(folder, &["finetune", "swath.toml", "--set", "training.until=4"]);
+    let other = ["finetune", "swath.toml", "--resume", "--set", "training.learning_rate=0.5"];
+    refuse(folder, &other, &["training.learning_rate", "0.003", "0.5", "--overwrite"]);
+    refuse(folder, &["finetune", "swath.toml", "--resume", "--set", "out=elsewhere"], &["elsewhere", "no checkpoint"]);
+
+    // A replaced run leaves nothing of the one before, even when it fails.
+    let broken = ["finetune", "swath.toml", "--overwrite", "--set", "training.learning_rate=-1"];
+    refuse(folder, &broken, &["learning rate"]);
+    assert!(!folder.join("run").exists());
+}
+
+#[test]
+fn a_run_can_be_moved_together_with_its_data() {
+    let place = tempfile::tempdir().unwrap();
+    let (here, there) = (place.path().join("here"), place.path().join("there"));
+    fs::create_dir(&here).unwrap();
+    prepare(&here);
+    succeed(&here, &["finetune", "swath.toml", "--set", "training.steps=3"]);
+    let before = succeed(&here, &["evaluate", "run", "--json"]);
+    fs::rename(&here, &there).unwrap();
+    assert_eq!(succeed(&there, &["evaluate", "run", "--json"]), before);
+}
+
+#[test]
 fn the_reservoir_is_learnt_from_polygons() {
     let Some(data) = real_data("boadella") else { return };
     let folder = tempfile::tempdir().unwrap();

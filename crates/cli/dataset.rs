@@ -1,7 +1,5 @@
 //! From settings to an opened dataset: catalog, pairs, and the recipe completed by what the network asks for.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 use swath_catalog::pairing::{Pairing, Rules};
 use swath_catalog::{Pair, Rewrites, Strictness, read_tree};
@@ -10,9 +8,10 @@ use swath_loader::{BandRef, Dataset, Normalise, Options, Recipe};
 use crate::network::Card;
 use crate::settings::Settings;
 
-/// Reads a catalog's pairs.
-pub(crate) fn read_pairs(catalog: &Path) -> Result<Vec<Pair>> {
-    let tree = read_tree(&catalog.to_string_lossy(), &Rewrites::default(), Strictness::Strict)?;
+/// Reads the pairs of a run's catalog.
+pub(crate) fn read_pairs(settings: &Settings) -> Result<Vec<Pair>> {
+    let rewrites = Rewrites::parse(&settings.rewrite)?;
+    let tree = read_tree(&settings.catalog.to_string_lossy(), &rewrites, Strictness::Strict)?;
     let pairing = Pairing::of(&tree, &Rules::default())?;
     for orphan in &pairing.orphans {
         tracing::info!(item = %orphan.item, reason = %orphan.reason, "not in any pair");
@@ -46,11 +45,8 @@ fn complete(settings: &Settings, card: Option<&Card>) -> Result<Recipe> {
             names.collect::<Option<_>>().with_context(|| format!("{}: a band has no name", card.path.display()))?;
     }
     if settings.normalise_is_open {
-        let scaling = card.and_then(|card| card.scaling.as_ref());
-        recipe.normalise = match scaling.filter(|scaling| scaling.scale.len() == recipe.bands.len()) {
-            Some(scaling) => Normalise::Fixed { scale: scaling.scale.clone(), offset: scaling.offset.clone() },
-            None => Normalise::MeanStd,
-        };
+        let scaling = card.and_then(|card| scaling_of(card, &recipe.bands));
+        recipe.normalise = scaling.unwrap_or(Normalise::MeanStd);
     }
     if recipe.samples.is_none() && settings.training.epochs.is_none() {
         // Steps alone are asked for: one epoch holds them all, so that nothing starts anew between epochs.
@@ -60,4 +56,17 @@ fn complete(settings: &Settings, card: Option<&Card>) -> Result<Recipe> {
     }
     ensure!(recipe.window_px.is_multiple_of(2), "recipe.window_px must be even, not {}", recipe.window_px);
     Ok(recipe)
+}
+
+/// The network's scaling of the recipe's bands, by their names; `None` where it does not know one of them.
+fn scaling_of(card: &Card, bands: &[BandRef]) -> Option<Normalise> {
+    let scaling = card.scaling.as_ref()?;
+    let position = |band: &BandRef| match band {
+        BandRef::Name(name) => card.bands.iter().position(|known| known.answers_to(name)),
+        BandRef::Index(_) => None,
+    };
+    let positions: Vec<usize> = bands.iter().map(position).collect::<Option<_>>()?;
+    let pick = |values: &[f64]| positions.iter().map(|&at| values.get(at).copied()).collect::<Option<Vec<f64>>>();
+    Some(Normalise::Fixed { scale: pick(&scaling.scale)?, offset: pick(&scaling.offset)? })
+        .filter(|_| !positions.is_empty())
 }

@@ -24,8 +24,13 @@ fn main() -> ExitCode {
     match args.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(2)
+            // One sentence, whatever a library's message looks like.
+            let message = format!("{error:#}");
+            eprintln!("error: {}", message.split_whitespace().collect::<Vec<_>>().join(" "));
+            if error.is::<commands::finetune::Interrupted>() { ExitCode::from(INTERRUPTED) } else { ExitCode::from(2) }
         }
     }
 }
+
+/// What a shell gives for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;

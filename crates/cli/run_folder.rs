@@ -22,6 +22,11 @@ use swath_loader::Normaliser;
 use swath_train::Execution;
 use swath_train::fit::{Outcome, StepRecord};
 
+/// What is there before the first checkpoint.
+const ATTEMPT: &[&str] = &["swath.toml", "history.jsonl", "checkpoint"];
+/// What a finished run adds.
+const RESULTS: &[&str] = &["model.onnx", "item.json", "metrics.json", "statistics.json", "run.json", "report.html"];
+
 /// A run's folder.
 #[derive(Debug, Clone)]
 pub(crate) struct RunFolder(PathBuf);
@@ -83,15 +88,48 @@ impl RunFolder {
         Self(root.into())
     }
 
-    /// Makes the folder. One that already holds a run is refused unless it is to be gone on with or replaced.
-    pub(crate) fn create(&self, may_exist: bool) -> Result<()> {
-        let holds_something = fs::read_dir(&self.0).is_ok_and(|mut entries| entries.next().is_some());
+    /// Makes the folder for a new run. What an attempt without a checkpoint left is no run and is used again; anything else
+    /// that is there is refused.
+    pub(crate) fn create(&self) -> Result<()> {
+        let mut entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let foreign = entries.any(|entry| !ATTEMPT.iter().any(|name| entry.file_name() == *name));
         ensure!(
-            may_exist || !holds_something,
-            "{} already holds a run: go on with --resume, replace it with --overwrite, or choose another --out",
+            !foreign && !self.has_checkpoint(),
+            "{} already holds a run: go on with --resume, replace it with --overwrite, or choose another --set out=FOLDER",
             self.0.display()
         );
         fs::create_dir_all(&self.0).with_context(|| format!("cannot make the folder {}", self.0.display()))
+    }
+
+    /// Removes what an earlier run left here, and nothing else.
+    pub(crate) fn clear(&self) -> Result<()> {
+        for name in ATTEMPT.iter().chain(RESULTS) {
+            let path = self.0.join(name);
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            match removed {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a state to go on from.
+    pub(crate) fn has_checkpoint(&self) -> bool {
+        self.checkpoint().join("last.json").is_file()
+    }
+
+    /// Takes back a run that failed before its first checkpoint: nothing half-written stays.
+    pub(crate) fn discard_attempt(&self) {
+        if !self.has_checkpoint() {
+            // The failure to tell is the one that ended the run.
+            let _ = fs::remove_dir_all(self.checkpoint());
+            let _ = fs::remove_file(self.settings());
+            let _ = fs::remove_file(self.history());
+            let _ = fs::remove_dir(&self.0);
+        }
     }
 
     /// The folder itself.

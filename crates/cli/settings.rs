@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use swath_autodiff::{BatchNormMode, Loss, Lowering, Optimizer, ParameterGroup, TrainingOptions};
 use swath_loader::{IGNORE, Recipe};
@@ -20,6 +20,9 @@ pub(crate) struct Settings {
     pub(crate) model: PathBuf,
     /// Class names in the order of their values.
     pub(crate) classes: Vec<String>,
+    /// Addresses that are to be looked for elsewhere, as `PREFIX=FOLDER`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rewrite: Vec<String>,
     /// Colours of classes in maps and reports, six hexadecimal digits each, by class name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) colours: BTreeMap<String, String>,
@@ -173,18 +176,32 @@ pub(crate) struct Group {
 
 /// A loss and its weight in the sum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "toml::Table")]
 pub(crate) struct WeightedLoss {
-    /// Factor of this loss in the sum.
-    #[serde(default = "one")]
+    /// Factor of this loss in the sum, 1 where it is left out.
     pub(crate) weight: f64,
     /// The loss and its own settings.
     #[serde(flatten)]
     pub(crate) loss: LossName,
 }
 
+impl TryFrom<toml::Table> for WeightedLoss {
+    type Error = String;
+
+    fn try_from(mut table: toml::Table) -> Result<Self, String> {
+        let weight = match table.remove("weight") {
+            None => 1.0,
+            Some(toml::Value::Float(weight)) => weight,
+            Some(toml::Value::Integer(weight)) => weight as f64,
+            Some(other) => return Err(format!("the weight of a loss is a number, not {other}")),
+        };
+        Ok(Self { weight, loss: table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())? })
+    }
+}
+
 /// A loss by name, with its settings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
+#[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum LossName {
     CrossEntropy {
         #[serde(default)]
@@ -257,8 +274,10 @@ impl Settings {
         }
         let recipe = table.get("recipe").and_then(toml::Value::as_table);
         let normalise_is_open = recipe.is_none_or(|recipe| !recipe.contains_key("normalise"));
-        let mut settings: Self =
-            table.try_into().with_context(|| format!("a setting in {} cannot be used", config.display()))?;
+        let mut settings: Self = table.try_into().map_err(|error: toml::de::Error| {
+            let of_overrides = if overrides.is_empty() { "" } else { " or of --set" };
+            anyhow!("a setting of {}{of_overrides} cannot be used: {}", config.display(), error.message())
+        })?;
         settings.normalise_is_open = normalise_is_open;
         settings.resolve(config)?;
         Ok(settings)
@@ -281,6 +300,13 @@ impl Settings {
             "{}: classes are named twice and differ; name them once, at the top",
             config.display()
         );
+        for (name, colour) in &self.colours {
+            ensure!(
+                self.classes.contains(name) && crate::summary::parse_colour(colour).is_some(),
+                "{}: colours.{name} = {colour:?}: name one of the classes and give it six hexadecimal digits",
+                config.display()
+            );
+        }
         self.recipe.classes.clone_from(&self.classes);
         self.recipe.drop_last = true;
         if self.training.steps.is_some() && self.training.epochs.is_some() {
@@ -304,6 +330,16 @@ impl Settings {
         let inside = ["catalog.json", "collection.json"].map(|name| catalog.join(name));
         self.catalog = inside.into_iter().find(|path| path.is_file()).unwrap_or(catalog);
         Ok(())
+    }
+
+    /// As [`Settings::to_toml`], for a file in `folder`: paths are seen from there, so that folders can move together.
+    pub(crate) fn to_toml_in(&self, folder: &Path) -> Result<String> {
+        let mut settings = self.clone();
+        for path in [&mut settings.catalog, &mut settings.model] {
+            *path = seen_from(folder, path);
+        }
+        settings.out = PathBuf::from(".");
+        settings.to_toml()
     }
 
     /// Everything, defaults included, as TOML.
@@ -365,6 +401,14 @@ pub(crate) fn optimizer(name: OptimizerName, weight_decay: f64, momentum: f64) -
         OptimizerName::Adam => Optimizer::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay },
         OptimizerName::Sgd => Optimizer::Sgd { momentum, dampening: 0.0, nesterov: false, weight_decay },
     }
+}
+
+/// An absolute path as seen from an absolute folder.
+fn seen_from(folder: &Path, path: &Path) -> PathBuf {
+    let (from, to): (Vec<_>, Vec<_>) = (folder.components().collect(), path.components().collect());
+    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n(std::path::Component::ParentDir, from.len() - shared);
+    up.chain(to[shared..].iter().copied()).collect()
 }
 
 /// Sets one dotted key to a TOML value; what is not TOML is taken as text.

@@ -24,6 +24,9 @@ pub(crate) struct EvaluateArgs {
     /// Another labelled catalog than the run's own.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
+    /// Look for addresses that begin with PREFIX in a folder instead; may be given again.
+    #[arg(long, value_name = "PREFIX=FOLDER")]
+    rewrite: Vec<String>,
     /// Part of the ground to judge on.
     #[arg(long, value_enum, default_value = "test")]
     part: PartArg,
@@ -84,10 +87,14 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
             folder.settings().display(),
             settings.classes
         );
-        // The network's own scaling, not that of the data it is judged on.
+        // The network's own bands and scaling, not those of the data it is judged on.
         settings.normalise_is_open = true;
+        if !card.bands.is_empty() {
+            settings.recipe.bands.clear();
+        }
     }
-    let pairs = crate::dataset::read_pairs(&settings.catalog)?;
+    settings.rewrite.extend(args.rewrite.iter().cloned());
+    let pairs = crate::dataset::read_pairs(&settings)?;
     let dataset = crate::dataset::open(&settings, network.card.as_ref(), &pairs)?;
     let options = SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
     let mut session = InferenceSession::from_bytes(&network.model.to_bytes()?, &options)?;

@@ -29,7 +29,10 @@ pub(crate) struct PredictArgs {
     /// Names of the scene's bands in the order of the file, where neither file nor item names them.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     bands: Vec<String>,
-    /// Side of a tile in pixels.
+    /// Look for addresses that begin with PREFIX in a folder instead; may be given again.
+    #[arg(long, value_name = "PREFIX=FOLDER")]
+    rewrite: Vec<String>,
+    /// Side of a tile in pixels, a multiple of what the network halves (32 for most).
     #[arg(long, value_name = "PX", default_value_t = 256)]
     tile: usize,
     /// Pixels that neighbouring tiles share.
@@ -55,7 +58,8 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
             args.model.display()
         )
     })?;
-    let scene = Scene::open(&args.scene, &args.bands)?;
+    let scene = Scene::open(&args.scene, &args.bands, &args.rewrite)?;
+    refuse_to_overwrite(args, &network, &scene)?;
     let dataset = open(args, card, &scene)?;
     let options = SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
     let mut session = InferenceSession::from_bytes(&network.model.to_bytes()?, &options)?;
@@ -63,6 +67,22 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     map(args, card, &dataset, &grid, network.inspection.classes, &mut session)?;
     describe(args, card, &scene, &grid)?;
     println!("{}", args.output.display());
+    Ok(())
+}
+
+/// Neither the map nor its item may take the place of what they are made from.
+fn refuse_to_overwrite(args: &PredictArgs, network: &Network, scene: &Scene) -> Result<()> {
+    let kind = args.output.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    ensure!(matches!(kind, "tif" | "tiff"), "{}: a map is a GeoTIFF; name it .tif", args.output.display());
+    let mut sources = vec![args.scene.clone(), network.path.clone()];
+    sources.extend(network.card.as_ref().map(|card| card.path.clone()));
+    sources.extend(scene.image.assets.iter().filter_map(|asset| asset.href.as_file().map(Path::to_path_buf)));
+    let real = |path: &Path| path.canonicalize().ok();
+    for written in [args.output.clone(), args.output.with_extension("json")] {
+        let taken =
+            real(&written).is_some_and(|written| sources.iter().any(|source| real(source).as_ref() == Some(&written)));
+        ensure!(!taken, "{} is what the map is made from: choose another --output", written.display());
+    }
     Ok(())
 }
 
@@ -74,12 +94,12 @@ struct Scene {
 }
 
 impl Scene {
-    fn open(path: &Path, names: &[String]) -> Result<Self> {
+    fn open(path: &Path, names: &[String], rewrite: &[String]) -> Result<Self> {
         let href = Href::parse(&path.to_string_lossy())?;
         if path.extension().is_some_and(|extension| extension == "json" || extension == "geojson") {
             let tree = swath_catalog::read_tree(
                 &path.to_string_lossy(),
-                &swath_catalog::Rewrites::default(),
+                &swath_catalog::Rewrites::parse(rewrite)?,
                 swath_catalog::Strictness::Lenient,
             )?;
             let item = tree.items.into_iter().next().with_context(|| format!("{} is no STAC item", path.display()))?;
@@ -127,7 +147,10 @@ fn map(
     let mut progress = Progress::new("predict", batches.total(), "batches");
     for batch in batches {
         let batch = batch?;
-        let logits = session.run(batch.image.view())?.into_dimensionality::<Ix4>()?;
+        let logits = session.run(batch.image.view()).with_context(|| {
+            format!("tiles of {} px do not suit the network; choose --tile as a multiple of 32", args.tile)
+        })?;
+        let logits = logits.into_dimensionality::<Ix4>()?;
         ensure!(
             logits.len_of(Axis(1)) == classes,
             "the network gave {} classes, not {classes}",

@@ -38,7 +38,7 @@ pub(crate) struct LoadArgs {
 pub(crate) fn run(args: &LoadArgs) -> Result<()> {
     let settings = Settings::read(&args.config, &args.overrides)?;
     let network = Network::open(&settings.model)?;
-    let pairs = crate::dataset::read_pairs(&settings.catalog)?;
+    let pairs = crate::dataset::read_pairs(&settings)?;
     let options =
         Options { workers: args.workers, cache_bytes: args.cache_mib.saturating_mul(1 << 20), ..Options::default() };
     let started = Instant::now();

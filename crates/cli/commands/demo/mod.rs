@@ -12,7 +12,7 @@ use clap::{Args, Parser};
 use swath_loader::Part;
 
 use crate::args;
-use crate::commands::finetune::{Existing, Finished, finetune};
+use crate::commands::finetune::{Existing, Finished, finetune, publish};
 use crate::landscape::{BANDS, CLASSES, Region};
 use crate::report::{self, write_html};
 use crate::settings::Settings;
@@ -36,11 +36,9 @@ pub(crate) struct DemoArgs {
     pretrain: bool,
 }
 
-/// The shipped network: weights and item, so that the binary alone can run the demo.
-const SHIPPED: [(&str, &[u8]); 2] = [
-    ("model.onnx", include_bytes!("../../../../models/unet-small/model.onnx")),
-    ("item.json", include_bytes!("../../../../models/unet-small/item.json")),
-];
+/// The shipped network and its item, so that the binary alone can run the demo.
+const SHIPPED_MODEL: &[u8] = include_bytes!("../../../../models/unet-small/model.onnx");
+const SHIPPED_ITEM: &str = include_str!("../../../../models/unet-small/item.json");
 
 /// Written into the folder, so that a later demo knows that it may replace it.
 const MARKER: &str = ".swath-demo";
@@ -60,9 +58,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
     say("2. Fine-tuning the shipped network, then a fresh one with the same budget");
     let pretrained = out.join("model");
     fs::create_dir_all(&pretrained)?;
-    for (name, bytes) in SHIPPED {
-        fs::write(pretrained.join(name), bytes)?;
-    }
+    fs::write(pretrained.join("model.onnx"), SHIPPED_MODEL)?;
+    swath_catalog::publish::write_json_atomically(&pretrained.join("item.json"), &alone(SHIPPED_ITEM)?)?;
     crate::unet::small(BANDS.len(), CLASSES.len(), args.seed)?.save(out.join("fresh.onnx"))?;
     let tuned = train(out, "pre-trained", "model/item.json", args)?;
     let fresh = train(out, "from-scratch", "fresh.onnx", args)?;
@@ -110,6 +107,16 @@ fn typed<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<()> {
     args::Args::try_parse_from(words)?.command.run()
 }
 
+/// An item as it stands without its collection.
+fn alone(item: &str) -> Result<serde_json::Value> {
+    let mut item: serde_json::Value = serde_json::from_str(item)?;
+    if let Some(item) = item.as_object_mut() {
+        item.remove("collection");
+        item.insert("links".to_owned(), serde_json::json!([]));
+    }
+    Ok(item)
+}
+
 /// Images and labels in `out/data` as the catalog `out/catalog`.
 fn describe(out: &Path) -> Result<()> {
     let (images, labels) = (out.join("data/images/*/*.tif"), out.join("data/labels/*/*.tif"));
@@ -145,7 +152,10 @@ fn train(out: &Path, name: &str, model: &str, args: &DemoArgs) -> Result<Finishe
     let config = out.join(format!("{name}.toml"));
     crate::run_folder::write_text(&config, &settings(name, model, args.seed, args.steps, 1e-3))?;
     eprintln!("$ swath finetune {}", config.display());
-    finetune(&Settings::read(&config, &[])?, Existing::Overwrite)
+    let settings = Settings::read(&config, &[])?;
+    let finished = finetune(&settings, Existing::Overwrite)?;
+    publish::report(&settings, &finished)?;
+    Ok(finished)
 }
 
 /// A config as someone would write it.

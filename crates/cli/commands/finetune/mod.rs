@@ -1,14 +1,15 @@
 //! `swath finetune`: labelled catalog and exported network in, fine-tuned network with metrics, item and report out.
 
-mod publish;
+pub(crate) mod publish;
 mod trainer;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
-use swath_autodiff::{Adaptation, Model, TrainingGraph, adapt, training_graph, write_back};
+use swath_autodiff::{Adaptation, Dimension, Model, TrainingGraph, adapt, training_graph, write_back};
 use swath_catalog::Pair;
 use swath_loader::{Batch, Dataset, Part};
 use swath_train::checkpoint::{CheckpointStore, Mark};
@@ -27,7 +28,8 @@ use trainer::{Saved, Trainer};
 pub(crate) struct FinetuneArgs {
     /// The settings; `swath.toml` needs only catalog, model and classes.
     config: PathBuf,
-    /// Change a setting: dotted key and TOML value, for example training.steps=50; may be given again.
+    /// Change a setting: dotted key and TOML value, for example training.steps=50; may be given again. Paths are seen from
+    /// the folder of the config.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Go on from the last checkpoint of the run.
@@ -79,9 +81,12 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<()> {
 /// Fine-tunes as the settings say, judges on the held-out part and writes the run's folder, the report aside.
 pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finished> {
     let network = Network::open(&settings.model)?;
-    let pairs = crate::dataset::read_pairs(&settings.catalog)?;
+    let pairs = crate::dataset::read_pairs(settings)?;
     let dataset = crate::dataset::open(settings, network.card.as_ref(), &pairs)?;
     let (model, adaptations) = fit_to_data(&network, &dataset, settings)?;
+    for change in &adaptations {
+        eprintln!("network: {change}");
+    }
     dataset.normaliser()?;
 
     let batches = dataset.train(0)?.total();
@@ -92,6 +97,7 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
     );
     let total = settings.training.total_steps(batches);
     let side = settings.recipe.output_px.unwrap_or(settings.recipe.window_px);
+    check_size(&network, side)?;
     let shape = [settings.recipe.batch, dataset.band_names().len(), side, side];
     let mut options = settings.training_options(shape);
     options.freeze.extend(crate::network::frozen(&model));
@@ -99,11 +105,16 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
     let session = TrainSession::new(&graph, &settings.training.session_options())?;
 
     let folder = RunFolder::new(&settings.out);
-    folder.create(existing != Existing::Refuse)?;
-    let (trained, summary) = train(settings, &dataset, session, &folder, total, batches, existing)?;
+    match existing {
+        Existing::Refuse => folder.create()?,
+        Existing::Overwrite => folder.clear().and_then(|()| folder.create())?,
+        Existing::Resume => {}
+    }
+    let trained = train(settings, &dataset, session, &folder, total, batches, existing);
+    let (trained, summary) = trained.inspect_err(|_| folder.discard_attempt())?;
     let tuned = into_network(&model, &graph, &trained.session)?;
     if summary.outcome == Outcome::Stopped {
-        bail!("stopped after {} of {total} steps; go on with: swath finetune … --resume", summary.progress.step);
+        return Err(Interrupted { step: summary.progress.step, total }.into());
     }
     let record = record(&network, settings, &pairs, &dataset, adaptations, &trained, &summary)?;
     let mut inference = InferenceSession::from_bytes(&tuned.to_bytes()?, &settings.training.session_options())?;
@@ -137,15 +148,15 @@ fn train(
     batches: u64,
     existing: Existing,
 ) -> Result<(Trainer, Summary)> {
-    let text = settings.to_toml()?;
+    let text = settings.to_toml_in(folder.root())?;
     let mut progress = fit::Progress::default();
     let store = CheckpointStore::new(folder.checkpoint());
-    if existing == Existing::Overwrite {
-        let _ = std::fs::remove_dir_all(folder.checkpoint());
-    }
     if existing == Existing::Resume {
         let saved = store.load::<Saved>(Mark::Last)?;
-        let saved = saved.with_context(|| format!("{} has no checkpoint to go on from", folder.root().display()))?;
+        let saved = saved.with_context(|| {
+            format!("{} has no checkpoint to go on from: start without --resume", folder.root().display())
+        })?;
+        same_settings(folder, &saved.state.settings, &text)?;
         session.load_state(saved.named())?;
         progress = saved.state.progress;
     }
@@ -165,6 +176,58 @@ fn train(
     Ok((trainer, summary))
 }
 
+/// A network of fixed size takes no other windows, in training or later.
+fn check_size(network: &Network, side: usize) -> Result<()> {
+    for dimension in network.inspection.input_shape.iter().skip(2) {
+        if let Dimension::Fixed(length) = dimension {
+            ensure!(
+                *length == side,
+                "{} takes images of {length} px only and the recipe gives {side} px: set recipe.window_px = {length}, or \
+                 export it with free height and width",
+                network.path.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Settings that may differ between the parts of one run: they change how it runs, not what comes out.
+const FREE: &[&str] =
+    &["training.until", "training.device", "training.threads", "training.workers", "training.checkpoint_every"];
+
+/// A run goes on with the settings that it was begun with.
+fn same_settings(folder: &RunFolder, begun: &str, now: &str) -> Result<()> {
+    let (begun, now) = (flat(begun)?, flat(now)?);
+    let keys: BTreeSet<&String> = begun.keys().chain(now.keys()).collect();
+    for key in keys.into_iter().filter(|key| !FREE.contains(&key.as_str())) {
+        let (then, here) = (begun.get(key), now.get(key));
+        let said = |value: Option<&toml::Value>| value.map_or("nothing".to_owned(), toml::Value::to_string);
+        ensure!(
+            then == here,
+            "{} was begun with {key} = {} and is now given {}: go on with the same settings, or start anew with --overwrite",
+            folder.root().display(),
+            said(then),
+            said(here)
+        );
+    }
+    Ok(())
+}
+
+/// Settings by dotted key.
+fn flat(text: &str) -> Result<BTreeMap<String, toml::Value>> {
+    let mut open: Vec<(String, toml::Value)> = text.parse::<toml::Table>()?.into_iter().collect();
+    let mut flat = BTreeMap::new();
+    while let Some((key, value)) = open.pop() {
+        match value {
+            toml::Value::Table(table) => {
+                open.extend(table.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)))
+            }
+            value => drop(flat.insert(key, value)),
+        }
+    }
+    Ok(flat)
+}
+
 /// Training batches from step `done` on, epoch after epoch.
 fn epochs(dataset: Dataset, batches: u64, done: u64) -> impl Iterator<Item = Result<Batch>> {
     (done / batches..).flat_map(move |epoch| {
@@ -176,6 +239,25 @@ fn epochs(dataset: Dataset, batches: u64, done: u64) -> impl Iterator<Item = Res
         stream.into_iter().flatten().map(|batch| batch.map_err(Into::into)).chain(error)
     })
 }
+
+/// Ended by Ctrl-C, the state saved.
+#[derive(Debug)]
+pub(crate) struct Interrupted {
+    step: u64,
+    total: u64,
+}
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut command: Vec<String> = std::env::args().skip(1).filter(|word| word != "--overwrite").collect();
+        if !command.iter().any(|word| word == "--resume") {
+            command.push("--resume".to_owned());
+        }
+        write!(f, "stopped after {} of {} steps; go on with: swath {}", self.step, self.total, command.join(" "))
+    }
+}
+
+impl std::error::Error for Interrupted {}
 
 /// Raised by the first Ctrl-C; the second one ends the process at once.
 static STOP: AtomicBool = AtomicBool::new(false);

@@ -37,9 +37,10 @@ pub(super) fn write(
 }
 
 /// Writes the report of one run.
-pub(super) fn report(settings: &Settings, finished: &Finished) -> Result<()> {
+pub(crate) fn report(settings: &Settings, finished: &Finished) -> Result<()> {
     let name = run_name(&finished.folder);
-    let run = summary::run(&name, finished)?;
+    let only = "prediction".to_owned();
+    let run = summary::run(&only, finished)?;
     let page = report::RunReport {
         title: format!("{name}: {} classes from {} bands", settings.classes.len(), finished.record.bands.len()),
         summary: summary::sentence(finished),
@@ -47,7 +48,7 @@ pub(super) fn report(settings: &Settings, finished: &Finished) -> Result<()> {
         classes: summary::classes(settings),
         runs: vec![run],
         test_data: summary::test_data(finished),
-        samples: summary::samples(finished, &[(name, finished)])?,
+        samples: summary::samples(finished, &[(only, finished)])?,
         training_data: summary::training_data(finished)?,
         provenance: summary::provenance(settings, finished)?,
         remarks: Vec::new(),
