@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::error::{Error, Result};
 use crate::forward::image_input;
 use crate::graph::{Data, Dimension, Graph, Node, Patch, Tensor, ValueInfo};
+use crate::inspect::score_output;
 use crate::model::Model;
 use crate::parameters::separate;
 
@@ -39,7 +40,7 @@ const LARGEST_COUNT: usize = 1 << 16;
 /// bias (some exporters drop one that is all zeros) gets one.
 ///
 /// # Errors
-/// When the first or the last layer is not a convolution that can be changed.
+/// When the output is no map of scores, or the first or the last layer is not a convolution that can be changed.
 pub fn adapt(model: &Model, adaptation: &Adaptation) -> Result<(Model, AdaptationReport)> {
     let mut report = AdaptationReport::default();
     let mut graph = separate(model.graph.clone())?;
@@ -48,6 +49,7 @@ pub fn adapt(model: &Model, adaptation: &Adaptation) -> Result<(Model, Adaptatio
             return Err(refuse(format!("between 1 and {LARGEST_COUNT} {what} are possible")));
         }
     }
+    score_output(&graph)?;
     if let Some(bands) = adaptation.input_channels {
         let patch = change_input(&graph, bands, &mut report)?;
         graph = graph.patched(patch)?;
@@ -153,7 +155,7 @@ fn head<'a>(graph: &'a Graph, output: &str) -> Result<(usize, Vec<&'a Node>)> {
 }
 
 fn change_head(graph: &Graph, classes: usize, seed: u64, report: &mut AdaptationReport) -> Result<Patch> {
-    let output = graph.outputs().first().ok_or_else(|| refuse("the model has no output"))?;
+    let output = score_output(graph)?;
     let (index, between) = head(graph, &output.name)?;
     let node = &graph.nodes()[index];
     let (name, tensor, _) = weights(graph, node)?;

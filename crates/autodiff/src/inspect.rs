@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::forward::image_input;
-use crate::graph::{Dimension, Graph};
+use crate::graph::{Dimension, Graph, ValueInfo};
 use crate::model::Model;
 use crate::parameters::{parameters, separate};
 
@@ -59,7 +59,7 @@ impl Model {
     pub fn inspect(&self) -> Result<Inspection> {
         let graph = separate(self.graph.clone())?;
         let input = image_input(&graph)?;
-        let output = graph.outputs().first().ok_or_else(|| unclear("graph has no output"))?;
+        let output = score_output(&graph)?;
         let channels = |dims: &Option<Vec<Dimension>>| match dims.as_ref().and_then(|dims| dims.get(1)) {
             Some(Dimension::Fixed(size)) => Some(*size),
             _ => None,
@@ -93,6 +93,15 @@ impl Model {
 
 fn unclear(what: &str) -> Error {
     Error::NotSegmentation { what: what.to_owned() }
+}
+
+/// The output with the classes' scores: the first, which has four axes where the exporter declared any.
+pub(crate) fn score_output(graph: &Graph) -> Result<&ValueInfo> {
+    let output = graph.outputs().first().ok_or_else(|| unclear("graph has no output"))?;
+    match output.dims.as_ref().map(Vec::len).filter(|axes| *axes != 4) {
+        Some(axes) => Err(unclear(&format!("output '{}' has {axes} axes", output.name))),
+        None => Ok(output),
+    }
 }
 
 /// Input channels of the first convolution that reads the image.

@@ -8,7 +8,7 @@ mod network;
 use std::collections::BTreeMap;
 
 use network::{filled, initializers, input, nodes, output, tensor, unet};
-use swath_autodiff::graph::{Graph, Node, Tensor};
+use swath_autodiff::graph::{DataType, Graph, Node, Tensor, ValueInfo};
 use swath_autodiff::{
     Adaptation, Error, Inspection, Model, Role, TrainingOptions, adapt, gradient_graph, training_graph, write_back,
 };
@@ -247,4 +247,19 @@ fn other_classes_get_a_new_head_by_seed() {
     assert_ne!(with(7, 2).0, model);
     assert_eq!(with(2, 1), (source.clone(), swath_autodiff::AdaptationReport::default()));
     training_graph(&model, &TrainingOptions::new([1, 3, 8, 8])).unwrap();
+}
+
+#[test]
+fn a_classifier_is_told_by_the_axes_of_its_output() {
+    let mut nodes = nodes();
+    nodes.push(Node::new("GlobalAveragePool", &["x"], &["pooled"]));
+    nodes.push(Node::new("Flatten", &["pooled"], &["scores"]));
+    let scores = ValueInfo::fixed("scores", DataType::F32, &[1, 3]);
+    let graph = Graph::new(nodes, vec![input()], vec![scores], initializers()).unwrap();
+    let model = Model::new(graph, 17).unwrap();
+    let adaptation = Adaptation { input_channels: Some(3), classes: Some(2), seed: 0 };
+    for error in [model.inspect().unwrap_err(), adapt(&model, &adaptation).unwrap_err()] {
+        assert!(matches!(error, Error::NotSegmentation { .. }), "{error}");
+        assert!(error.to_string().contains("output 'scores' has 2 axes"), "{error}");
+    }
 }
