@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_file() {
         let bytes = |seed| small(10, 6, seed).unwrap().to_bytes().unwrap();
-        assert_eq!(bytes(1), bytes(1));
+        let (first, again) = (bytes(1), bytes(1));
+        assert_eq!(first, again);
         assert_ne!(bytes(1), bytes(2));
     }
 
