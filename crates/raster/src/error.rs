@@ -34,6 +34,21 @@ pub enum Error {
         "{href}: asked for bytes {start}..{end} and got {got_bytes}; the file is truncated or the server answers wrongly"
     )]
     ShortBody { href: String, start: u64, end: u64, got_bytes: u64 },
+    #[error(
+        "{href}: asked for bytes {start}..{end}, the server answered {status}; check the address and who may read it"
+    )]
+    Refused { href: String, start: u64, end: u64, status: String },
+    #[error("{href}: the answer to a request for bytes {start}..{end} is not these: {reason}; check the server")]
+    Answer { href: String, start: u64, end: u64, reason: String },
+    #[error("{href}: changed while it was being read (another size or ETag); open it again")]
+    Changed { href: String },
+    #[error("{href}: {what} failed, so that there is no credential to read it with")]
+    Credential {
+        href: String,
+        what: &'static str,
+        #[source]
+        source: BoxError,
+    },
     #[error("{href}: bytes {start}..{end} did not come within {timeout_s} s; raise the time-out or check the server")]
     TimedOut { href: String, start: u64, end: u64, timeout_s: f64 },
     #[error("{href}: not a TIFF file (it begins with {begins})")]
@@ -54,9 +69,7 @@ pub enum Error {
     NoBand { href: String, band: usize, bands: usize },
     #[error("{href}: there is no level {level}: the file has {levels} (0 is full resolution)")]
     NoLevel { href: String, level: usize, levels: usize },
-    #[error(
-        "{href}: window {window:?} would need {bytes} bytes of pixels, over the limit of {limit_bytes}; read it in parts"
-    )]
+    #[error("{href}: {window} would need {bytes} bytes of pixels, over the limit of {limit_bytes}; read it in parts")]
     WindowTooLarge { href: String, window: Window, bytes: u64, limit_bytes: u64 },
     #[error("{href}: pixels are {actual}, not {asked}")]
     WrongType { href: String, actual: DType, asked: DType },

@@ -15,7 +15,7 @@ mod write;
 
 pub use cache::{BlockCache, CacheStatistics};
 pub use error::{BoxError, Error, Result};
-pub use fetch::{FailedBlock, FailurePolicy, FetchOptions, FetchStatistics, Fetched, Fetcher};
+pub use fetch::{FailedBlock, FailurePolicy, FetchOptions, FetchStatistics, Fetched, Fetcher, Renew, TokenCommand};
 pub use grid::{Affine, Bounds, Crs, Grid, Transformer, Window};
 pub use header::{Band, ColorTable, Compression, Header, Level, Limits, Photometric, Raster};
 pub use pixels::{DType, Pixels, Sample, Samples};

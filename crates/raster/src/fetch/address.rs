@@ -1,11 +1,12 @@
-//! From href to where its bytes are: a local path, or an object of an http(s), S3, Google or Azure store.
+//! From href to where its bytes are: a local path, an http(s) URL, or an object of an S3, Google, Azure or registered store.
 
 use super::FetchOptions;
+use super::request::Received;
 use crate::{Error, Result};
 use object_store::{ObjectStore, path::Path};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -14,6 +15,24 @@ use url::Url;
 pub(crate) struct Location {
     pub(super) place: Place,
     pub(super) requests: Arc<Semaphore>,
+    /// Size and ETag, from the first answer.
+    version: OnceLock<(u64, Option<String>)>,
+}
+
+impl Location {
+    fn new(place: Place, requests: Arc<Semaphore>) -> Self {
+        Location { place, requests, version: OnceLock::new() }
+    }
+
+    /// Whether an answer is of the version of the file that the first one was of.
+    pub(super) fn check(&self, href: &str, received: &Received) -> Result<()> {
+        let (bytes, etag) = self.version.get_or_init(|| (received.file_bytes, received.etag.clone()));
+        let is_other = etag.as_ref().zip(received.etag.as_ref()).is_some_and(|(first, now)| first != now);
+        if *bytes != received.file_bytes || is_other {
+            return Err(Error::Changed { href: href.to_owned() });
+        }
+        Ok(())
+    }
 }
 
 /// How bytes are reached.
@@ -21,6 +40,8 @@ pub(crate) struct Location {
 pub(super) enum Place {
     Local(PathBuf),
     Remote(Arc<dyn ObjectStore>, Path),
+    #[cfg(feature = "remote")]
+    Http(Arc<super::http::HttpFiles>),
 }
 
 /// The stores made so far, and how many requests each host may get.
@@ -57,7 +78,7 @@ impl Stores {
         let wrong = |reason: String| Error::Address { href: href.to_owned(), reason };
         if let Some((prefix, store)) = self.registered_for(href) {
             let path = Path::from_url_path(&href[prefix.len()..]).map_err(|error| wrong(error.to_string()))?;
-            return Ok(Location { place: Place::Remote(store, path), requests: self.requests_to(&prefix) });
+            return Ok(Location::new(Place::Remote(store, path), self.requests_to(&prefix)));
         }
         // A single letter before the colon is a drive, not a scheme.
         let url = Url::parse(href).ok().filter(|url| url.scheme().len() > 1);
@@ -67,12 +88,9 @@ impl Stores {
                 let path = url.to_file_path().map_err(|()| wrong("it names another host".to_owned()))?;
                 (String::new(), Place::Local(path))
             }
-            Some(url) => {
-                let (store, path) = self.remote(url).map_err(wrong)?;
-                (url.host_str().unwrap_or_default().to_owned(), Place::Remote(store, path))
-            }
+            Some(url) => (url.host_str().unwrap_or_default().to_owned(), self.remote(url).map_err(wrong)?),
         };
-        Ok(Location { place, requests: self.requests_to(&host) })
+        Ok(Location::new(place, self.requests_to(&host)))
     }
 
     fn registered_for(&self, href: &str) -> Option<(String, Arc<dyn ObjectStore>)> {
@@ -87,12 +105,15 @@ impl Stores {
     }
 
     #[cfg(feature = "remote")]
-    fn remote(&self, url: &Url) -> std::result::Result<(Arc<dyn ObjectStore>, Path), String> {
-        self.remote.locate(url)
+    fn remote(&self, url: &Url) -> std::result::Result<Place, String> {
+        match url.scheme() {
+            "http" | "https" => Ok(Place::Http(self.remote.http.clone())),
+            _ => self.remote.locate(url).map(|(store, path)| Place::Remote(store, path)),
+        }
     }
 
     #[cfg(not(feature = "remote"))]
-    fn remote(&self, url: &Url) -> std::result::Result<(Arc<dyn ObjectStore>, Path), String> {
+    fn remote(&self, url: &Url) -> std::result::Result<Place, String> {
         Err(format!("the scheme `{}` needs swath built with the feature `remote`", url.scheme()))
     }
 }

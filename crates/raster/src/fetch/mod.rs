@@ -1,7 +1,11 @@
 //! From href to header, and from read plan to compressed blocks: merged, bounded, retried. The only async module.
 
 mod address;
+#[cfg(feature = "remote")]
+mod credentials;
 mod fetched;
+#[cfg(feature = "remote")]
+mod http;
 mod options;
 mod ranges;
 #[cfg(feature = "remote")]
@@ -10,7 +14,7 @@ mod request;
 
 pub(crate) use address::Location;
 pub use fetched::Fetched;
-pub use options::{FailedBlock, FailurePolicy, FetchOptions, FetchStatistics};
+pub use options::{FailedBlock, FailurePolicy, FetchOptions, FetchStatistics, Renew, TokenCommand};
 
 use crate::cache::{BlockKey, Claim, Found};
 use crate::header::{self, HeaderBytes, Level, Stop};
@@ -225,6 +229,10 @@ impl Fetcher {
             }
             Err(error) => {
                 let reason = reason_of(&error);
+                if matches!(error, Error::Changed { .. }) {
+                    // Whoever opens it next reads the header that it has now.
+                    self.headers().remove(&raster.href);
+                }
                 for (claim, _) in members {
                     self.shared.record.add(&raster.href, claim.key(), &reason);
                     if self.shared.options.on_failure == FailurePolicy::Mask {

@@ -1,6 +1,8 @@
 //! How bytes are fetched, what becomes of blocks that cannot be had, and the record of both.
 
-use crate::Limits;
+use crate::{BoxError, Limits};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What happens to a block that could not be had after all retries, or does not decode.
@@ -14,6 +16,42 @@ pub enum FailurePolicy {
     Skip,
     /// The block is recorded, its pixels are invalid (and nodata, or 0), and the read goes on.
     Mask,
+}
+
+/// A command that prints a bearer token. It is run once, and again when a server no longer takes the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenCommand {
+    /// The program, looked for as a shell would.
+    pub program: String,
+    /// Its arguments, as they are: no shell takes part.
+    pub arguments: Vec<String>,
+}
+
+/// A hook that signs an href again.
+///
+/// It gets the href as it was opened and returns a URL to read it by. It is called, on a thread that may block, when a server
+/// answers 401 or 403, once for all requests that wait; the URL then serves until it is refused itself.
+#[derive(Clone)]
+pub struct Renew(Arc<RenewFn>);
+
+type RenewFn = dyn Fn(&str) -> Result<String, BoxError> + Send + Sync;
+
+impl Renew {
+    /// A hook that calls `sign`.
+    pub fn new(sign: impl Fn(&str) -> Result<String, BoxError> + Send + Sync + 'static) -> Self {
+        Renew(Arc::new(sign))
+    }
+
+    #[cfg_attr(not(feature = "remote"), allow(dead_code))]
+    pub(super) fn renew(&self, href: &str) -> Result<String, BoxError> {
+        (self.0)(href)
+    }
+}
+
+impl fmt::Debug for Renew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Renew")
+    }
 }
 
 /// How bytes are fetched.
@@ -37,8 +75,18 @@ pub struct FetchOptions {
     pub timeout: Duration,
     /// What becomes of blocks that cannot be had.
     pub on_failure: FailurePolicy,
-    /// Names and values sent with every http(s) request.
+    /// Names and values sent with every request to an http(s) URL, to whatever host; a host that it redirects to gets them too,
+    /// but for `authorization` and `cookie`.
     pub headers: Vec<(String, String)>,
+    /// Where the bearer token comes from that is sent with requests to http(s) URLs, unless these are signed.
+    pub token_command: Option<TokenCommand>,
+    /// Signs http(s) hrefs again when they have expired.
+    pub renew: Option<Renew>,
+    /// No credentials: cloud stores are asked without signature, and no token is sent.
+    pub anonymous: bool,
+    /// Settings of the S3, Google and Azure stores, by the names of the environment variables in lower case (`aws_region`,
+    /// `aws_endpoint`, …), which they override.
+    pub store_settings: Vec<(String, String)>,
     /// Bytes of headers kept for files opened before.
     pub header_cache_bytes: u64,
     /// Bytes read when a file is opened; a COG of 10980 by 10980 px has its whole header in less than 32 KiB.
@@ -60,6 +108,10 @@ impl Default for FetchOptions {
             timeout: Duration::from_secs(60),
             on_failure: FailurePolicy::Fail,
             headers: Vec::new(),
+            token_command: None,
+            renew: None,
+            anonymous: false,
+            store_settings: Vec::new(),
             header_cache_bytes: 256 << 20,
             header_read_bytes: 32 << 10,
             limits: Limits::default(),

@@ -1,31 +1,40 @@
-//! Stores behind http(s), S3, Google and Azure URLs, all over one HTTP client that does as `Retry-After` says.
+//! Stores behind S3, Google and Azure URLs, and the client for http(s): what they share is TLS, headers and `Retry-After`.
 //!
 //! Credentials of the cloud stores come from the environment, under the names that their own tools use (`AWS_ACCESS_KEY_ID`,
-//! `AWS_SKIP_SIGNATURE`, `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME`, …).
+//! `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME`, …), or from [`FetchOptions::store_settings`].
 
 use super::FetchOptions;
+use super::http::HttpFiles;
+use super::request::Busy;
 use crate::{Error, Result};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{
-    ClientOptions, HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
+    ClientOptions, HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+    ReqwestConnector,
 };
-use object_store::http::HttpBuilder;
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path;
-use object_store::{ObjectStore, RetryConfig};
+use object_store::{ObjectStore, ObjectStoreScheme, RetryConfig};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use url::Url;
 
-/// The stores made so far, by host or bucket; signed URLs have one each, over the same connections.
+/// The client for http(s), and the stores made so far, by bucket.
 #[derive(Debug)]
 pub(super) struct RemoteStores {
-    connector: Patient,
+    pub(super) http: Arc<HttpFiles>,
+    connector: Frank,
     client_options: ClientOptions,
+    anonymous: bool,
+    settings: Vec<(String, String)>,
     stores: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
 }
 
 impl RemoteStores {
     pub(super) fn new(options: &FetchOptions) -> Result<Self> {
+        // Fails where the process has chosen its provider of cryptography, which then serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = http::HeaderMap::new();
         for (name, value) in &options.headers {
             let wrong = |reason: String| Error::Address { href: format!("header `{name}`"), reason };
@@ -36,88 +45,119 @@ impl RemoteStores {
         let client_options = ClientOptions::new()
             .with_allow_http(true)
             .with_timeout(options.timeout)
-            .with_default_headers(headers)
             .with_user_agent(http::HeaderValue::from_static("swath"));
         let inner = ReqwestConnector::default().connect(&client_options);
         let inner =
             inner.map_err(|source| Error::Open { href: "the HTTP client".to_owned(), source: Box::new(source) })?;
-        let connector = Patient { inner, max_wait: options.max_backoff };
-        Ok(RemoteStores { connector, client_options, stores: Mutex::default() })
+        Ok(RemoteStores {
+            http: Arc::new(HttpFiles::new(options, headers)?),
+            connector: Frank { inner },
+            client_options,
+            anonymous: options.anonymous,
+            settings: options.store_settings.clone(),
+            stores: Mutex::default(),
+        })
     }
 
-    /// The store that an URL's object is in, and its path there.
+    /// The store of a cloud URL's object, and its path there.
     pub(super) fn locate(&self, url: &Url) -> std::result::Result<(Arc<dyn ObjectStore>, Path), String> {
-        match url.scheme() {
-            "http" | "https" => self.http(url),
-            "s3" | "s3a" | "gs" | "az" | "adl" | "azure" | "abfs" | "abfss" => self.cloud(url),
-            other => Err(format!("the scheme `{other}` is not supported")),
-        }
-    }
-
-    fn http(&self, url: &Url) -> std::result::Result<(Arc<dyn ObjectStore>, Path), String> {
-        // A store keeps its base's query, and drops an object's: a signed URL is its own base.
-        let (base, path) = if url.query().is_some() {
-            (url.to_string(), Path::default())
-        } else {
-            let path = Path::from_url_path(url.path()).map_err(|error| error.to_string())?;
-            (url[..url::Position::BeforePath].to_owned(), path)
-        };
-        let build = || {
-            let builder = HttpBuilder::new().with_url(&base).with_client_options(self.client_options.clone());
-            let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-            let store = builder.with_retry(retry).with_http_connector(self.connector.clone()).build();
-            store.map(|store| Arc::new(store) as Arc<dyn ObjectStore>).map_err(|error| error.to_string())
-        };
-        if url.query().is_some() {
-            return Ok((build()?, path));
-        }
-        Ok((self.kept(&base, build)?, path))
-    }
-
-    fn cloud(&self, url: &Url) -> std::result::Result<(Arc<dyn ObjectStore>, Path), String> {
-        let environment = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
-        let (store, path) = object_store::parse_url_opts(url, environment).map_err(|error| error.to_string())?;
-        let store: Arc<dyn ObjectStore> = Arc::from(store);
-        Ok((self.kept(&url[..url::Position::BeforePath], || Ok(store))?, path))
-    }
-
-    fn kept(
-        &self,
-        key: &str,
-        build: impl FnOnce() -> std::result::Result<Arc<dyn ObjectStore>, String>,
-    ) -> std::result::Result<Arc<dyn ObjectStore>, String> {
+        let (scheme, path) = ObjectStoreScheme::parse(url).map_err(|error| error.to_string())?;
+        let bucket = &url[..url::Position::BeforePath];
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = stores.get(key) {
-            return Ok(store.clone());
+        if let Some(store) = stores.get(bucket) {
+            return Ok((store.clone(), path));
         }
-        let store = build()?;
-        stores.insert(key.to_owned(), store.clone());
-        Ok(store)
+        let store = match scheme {
+            ObjectStoreScheme::AmazonS3 => self.s3(url),
+            ObjectStoreScheme::GoogleCloudStorage => self.google(url),
+            ObjectStoreScheme::MicrosoftAzure => self.azure(url),
+            _ => return Err(format!("the scheme `{}` is not supported", url.scheme())),
+        };
+        let store = store.map_err(|error| error.to_string())?;
+        stores.insert(bucket.to_owned(), store.clone());
+        Ok((store, path))
+    }
+
+    fn s3(&self, url: &Url) -> object_store::Result<Arc<dyn ObjectStore>> {
+        let mut builder = AmazonS3Builder::new().with_url(url.as_str());
+        for (name, value) in self.settings() {
+            if let Ok(key) = name.parse::<AmazonS3ConfigKey>() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        if self.anonymous {
+            builder = builder.with_skip_signature(true);
+        }
+        let builder = builder.with_client_options(self.client_options.clone()).with_retry(once());
+        Ok(Arc::new(builder.with_http_connector(self.connector.clone()).build()?))
+    }
+
+    fn google(&self, url: &Url) -> object_store::Result<Arc<dyn ObjectStore>> {
+        let mut builder = GoogleCloudStorageBuilder::new().with_url(url.as_str());
+        for (name, value) in self.settings() {
+            if let Ok(key) = name.parse::<GoogleConfigKey>() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        if self.anonymous {
+            builder = builder.with_skip_signature(true);
+        }
+        let builder = builder.with_client_options(self.client_options.clone()).with_retry(once());
+        Ok(Arc::new(builder.with_http_connector(self.connector.clone()).build()?))
+    }
+
+    fn azure(&self, url: &Url) -> object_store::Result<Arc<dyn ObjectStore>> {
+        let mut builder = MicrosoftAzureBuilder::new().with_url(url.as_str());
+        for (name, value) in self.settings() {
+            if let Ok(key) = name.parse::<AzureConfigKey>() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        if self.anonymous {
+            builder = builder.with_skip_signature(true);
+        }
+        let builder = builder.with_client_options(self.client_options.clone()).with_retry(once());
+        Ok(Arc::new(builder.with_http_connector(self.connector.clone()).build()?))
+    }
+
+    /// Names and values from the environment, then the caller's own, which win.
+    fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        let of_environment = std::env::vars_os().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?.to_ascii_lowercase();
+            let is_ours = ["aws_", "google_", "azure_"].iter().any(|prefix| name.starts_with(prefix));
+            is_ours.then(|| Some((name, value.into_string().ok()?)))?
+        });
+        of_environment.chain(self.settings.iter().cloned())
     }
 }
 
-/// An HTTP client, shared by all stores, that waits as long as a server asks before it hands over a refusal.
-#[derive(Clone, Debug)]
-struct Patient {
-    inner: HttpClient,
-    max_wait: Duration,
+/// Requests are tried again by swath, which counts and bounds them.
+fn once() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
 }
 
-impl HttpConnector for Patient {
+/// An HTTP client that passes on how long a busy server asks to be left alone, which the stores' own errors leave out.
+#[derive(Clone, Debug)]
+struct Frank {
+    inner: HttpClient,
+}
+
+impl HttpConnector for Frank {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(HttpClient::new(self.clone()))
     }
 }
 
 #[async_trait::async_trait]
-impl HttpService for Patient {
+impl HttpService for Frank {
     async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
         let response = self.inner.execute(request).await?;
-        let refused = matches!(response.status().as_u16(), 429 | 503);
-        let asked =
-            response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        if let Some(seconds) = asked.filter(|_| refused) {
-            tokio::time::sleep(Duration::from_secs(seconds).min(self.max_wait)).await;
+        let status = response.status();
+        // Refusals are not read to their end, since an error's body has no bound.
+        if status.as_u16() == 429 || status.is_server_error() {
+            let asked = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let retry_after = asked.and_then(super::request::retry_after);
+            return Err(HttpError::new(HttpErrorKind::Unknown, Busy { status: status.to_string(), retry_after }));
         }
         Ok(response)
     }

@@ -4,6 +4,7 @@ use super::address::Place;
 use super::{FetchOptions, FetchStatistics, Location};
 use crate::{Error, Result};
 use bytes::Bytes;
+use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 use std::io::{Read, Seek, SeekFrom};
@@ -25,10 +26,41 @@ pub(super) struct Gate {
     retries: AtomicU64,
 }
 
-/// Bytes received, and the size of the whole file.
+/// Bytes received, and which version of the file they are of.
+#[derive(Debug)]
 pub(super) struct Received {
     pub(super) bytes: Bytes,
     pub(super) file_bytes: u64,
+    pub(super) etag: Option<String>,
+}
+
+/// Why a request brought nothing.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: Error,
+    /// Whether trying again may help.
+    pub(super) may_pass: bool,
+    /// How long the server asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Failure {
+    pub(super) fn lasting(error: Error) -> Self {
+        Failure { error, may_pass: false, retry_after: None }
+    }
+
+    fn passing(error: Error) -> Self {
+        Failure { error, may_pass: true, retry_after: None }
+    }
+}
+
+/// A server that cannot answer now: the cause in a store's error.
+#[derive(Debug, thiserror::Error)]
+#[error("the server answered {status}")]
+#[cfg_attr(not(feature = "remote"), allow(dead_code))]
+pub(super) struct Busy {
+    pub(super) status: String,
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Gate {
@@ -61,56 +93,75 @@ impl Gate {
     ) -> Result<Received> {
         let mut attempt = 0;
         loop {
-            let error = match self.try_once(href, at, range.clone(), options).await {
+            let failure = match self.try_once(href, at, range.clone(), options).await {
                 Ok(received) => return Ok(received),
-                Err(error) => error,
+                Err(failure) => failure,
             };
-            if attempt >= options.retries || !may_pass(&error) {
-                return Err(error);
+            if attempt >= options.retries || !failure.may_pass {
+                return Err(failure.error);
             }
-            tokio::time::sleep(pause(attempt, options)).await;
+            let asked = failure.retry_after.unwrap_or_default().min(options.max_backoff);
+            tokio::time::sleep(pause(attempt, options).max(asked)).await;
             attempt += 1;
             self.retries.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    async fn try_once(&self, href: &str, at: &Location, range: Range<u64>, options: &FetchOptions) -> Result<Received> {
+    async fn try_once(
+        &self,
+        href: &str,
+        at: &Location,
+        range: Range<u64>,
+        options: &FetchOptions,
+    ) -> std::result::Result<Received, Failure> {
         let units = u32::try_from((range.end - range.start).div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX).min(self.units);
-        // Both semaphores live as long as this gate and are never closed.
-        let _bytes = self.in_flight.acquire_many(units).await.map_err(|_| Error::Stopped)?;
-        let _request = at.requests.acquire().await.map_err(|_| Error::Stopped)?;
+        // Both semaphores live as long as this gate and are never closed. The host's comes first, so that who waits for a slow
+        // host holds back none of the bytes that others could have in flight.
+        let _request = at.requests.acquire().await.map_err(|_| Failure::lasting(Error::Stopped))?;
+        let _bytes = self.in_flight.acquire_many(units).await.map_err(|_| Failure::lasting(Error::Stopped))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let received = tokio::time::timeout(options.timeout, once(href, at, range.clone())).await;
-        let received = received.map_err(|_| Error::TimedOut {
-            href: href.to_owned(),
-            start: range.start,
-            end: range.end,
-            timeout_s: options.timeout.as_secs_f64(),
+        let received = received.map_err(|_| {
+            let (start, end, timeout_s) = (range.start, range.end, options.timeout.as_secs_f64());
+            Failure::passing(Error::TimedOut { href: href.to_owned(), start, end, timeout_s })
         })??;
         self.bytes.fetch_add(received.bytes.len() as u64, Ordering::Relaxed);
+        at.check(href, &received).map_err(Failure::passing)?;
         Ok(received)
     }
 }
 
-/// Whether trying again may help: not where the file is missing, forbidden, or on this machine's disk.
-fn may_pass(error: &Error) -> bool {
-    use object_store::Error as Store;
-    match error {
-        Error::TimedOut { .. } | Error::ShortBody { .. } => true,
-        Error::Fetch { source, .. } => match source.downcast_ref::<Store>() {
-            Some(
-                Store::NotFound { .. }
-                | Store::InvalidPath { .. }
-                | Store::PermissionDenied { .. }
-                | Store::Unauthenticated { .. }
-                | Store::NotSupported { .. }
-                | Store::NotImplemented { .. },
-            )
-            | None => false,
-            Some(_) => true,
-        },
-        _ => false,
+/// How long to wait, as a `Retry-After` header says it: in seconds, or until a date.
+#[cfg(feature = "remote")]
+pub(super) fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
     }
+    let until = SystemTime::from(chrono::DateTime::parse_from_rfc2822(text.trim()).ok()?);
+    Some(until.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// A store's error: whether it may pass, and when.
+fn of_store(href: &str, range: &Range<u64>, source: object_store::Error) -> Failure {
+    use object_store::Error as Store;
+    let may_pass = !matches!(
+        source,
+        Store::NotFound { .. }
+            | Store::InvalidPath { .. }
+            | Store::PermissionDenied { .. }
+            | Store::Unauthenticated { .. }
+            | Store::NotSupported { .. }
+            | Store::NotImplemented { .. }
+    );
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&source);
+    let mut asked = None;
+    while let Some(error) = cause {
+        asked = asked.or_else(|| error.downcast_ref::<Busy>()?.retry_after);
+        cause = error.source();
+    }
+    let (start, end) = (range.start, range.end);
+    let error = Error::Fetch { href: href.to_owned(), start, end, source: Box::new(source) };
+    Failure { error, may_pass, retry_after: asked }
 }
 
 /// Time to wait after the `attempt`-th failure: doubled each time, plus up to half as much again, so that many readers do not
@@ -121,31 +172,50 @@ fn pause(attempt: usize, options: &FetchOptions) -> Duration {
     doubled.mul_f64(1.0 + f64::from(now % 1000) / 2000.0).min(options.max_backoff)
 }
 
-async fn once(href: &str, at: &Location, range: Range<u64>) -> Result<Received> {
-    let failed = |source| Error::Fetch { href: href.to_owned(), start: range.start, end: range.end, source };
+async fn once(href: &str, at: &Location, range: Range<u64>) -> std::result::Result<Received, Failure> {
     let received = match &at.place {
         Place::Local(path) => {
             let (path, range) = (path.clone(), range.clone());
-            let reading = tokio::task::spawn_blocking(move || local(&path, range));
-            reading.await.map_err(|_| Error::Stopped)?.map_err(|source| failed(Box::new(source)))?
+            let (start, end) = (range.start, range.end);
+            let reading = tokio::task::spawn_blocking(move || local(&path, range)).await;
+            let reading = reading.map_err(|_| Failure::lasting(Error::Stopped))?;
+            reading.map_err(|source| {
+                Failure::lasting(Error::Fetch { href: href.to_owned(), start, end, source: Box::new(source) })
+            })?
         }
         Place::Remote(store, path) => {
-            remote(store.as_ref(), path, range.clone()).await.map_err(|source| failed(Box::new(source)))?
+            let got = remote(store.as_ref(), path, range.clone()).await;
+            got.map_err(|source| of_store(href, &range, source))?
         }
+        #[cfg(feature = "remote")]
+        Place::Http(files) => files.get(href, range.clone()).await?,
     };
     let wanted = range.end.min(received.file_bytes).saturating_sub(range.start);
     if received.bytes.len() as u64 != wanted {
         let (start, end, got_bytes) = (range.start, range.end, received.bytes.len() as u64);
-        return Err(Error::ShortBody { href: href.to_owned(), start, end, got_bytes });
+        return Err(Failure::passing(Error::ShortBody { href: href.to_owned(), start, end, got_bytes }));
     }
     Ok(received)
 }
 
+/// Reads no more of a body than was asked for, and one byte that shows that there is more.
 async fn remote(store: &dyn ObjectStore, path: &Path, range: Range<u64>) -> object_store::Result<Received> {
+    let wanted = range.end - range.start;
     let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
     let result = store.get_opts(path, options).await?;
-    let file_bytes = result.meta.size;
-    Ok(Received { bytes: result.bytes().await?, file_bytes })
+    let (file_bytes, etag) = (result.meta.size, result.meta.e_tag.clone());
+    let mut parts = Vec::new();
+    let mut held = 0;
+    let mut stream = result.into_stream();
+    while let Some(part) = stream.next().await.transpose()? {
+        held += part.len() as u64;
+        parts.push(part);
+        if held > wanted {
+            break;
+        }
+    }
+    let bytes = if parts.len() == 1 { parts.remove(0) } else { parts.concat().into() };
+    Ok(Received { bytes, file_bytes, etag })
 }
 
 /// Opened anew for each read: a data set can have more files than a process may hold open.
@@ -159,5 +229,5 @@ fn local(path: &std::path::Path, range: Range<u64>) -> std::io::Result<Received>
     let mut bytes = Vec::with_capacity(end.saturating_sub(range.start) as usize);
     file.seek(SeekFrom::Start(range.start))?;
     file.take(end.saturating_sub(range.start)).read_to_end(&mut bytes)?;
-    Ok(Received { bytes: bytes.into(), file_bytes: metadata.len() })
+    Ok(Received { bytes: bytes.into(), file_bytes: metadata.len(), etag: None })
 }

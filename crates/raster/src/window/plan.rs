@@ -21,7 +21,9 @@ impl ReadPlan {
             return Err(Error::NoBand { href: raster.href.clone(), band: *band, bands: header.bands.len() });
         }
         let window = request.window;
-        let cells = (window.width_px as u64).saturating_mul(window.height_px as u64).saturating_mul(bands.len() as u64);
+        // A side of 0 makes no pixels, but arrays bound the product of the other sides all the same.
+        let [width, height, count] = [window.width_px, window.height_px, bands.len()].map(|side| side.max(1) as u64);
+        let cells = width.saturating_mul(height).saturating_mul(count);
         let bytes = cells.saturating_mul(header.dtype.size_bytes() as u64);
         if bytes > raster.limits.window_bytes {
             let limit_bytes = raster.limits.window_bytes;
