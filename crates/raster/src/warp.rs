@@ -29,6 +29,7 @@ impl OntoPlan {
     /// `nodata` is used instead of the file's.
     ///
     /// # Errors
+    /// [`Error::WindowTooLarge`] where the target would take more memory than the file's limits allow;
     /// [`Error::NoCrs`] where one side has a CRS and the other none; as [`Transformer::new`] and [`ReadPlan::new`].
     pub fn new(
         raster: &Arc<Raster>,
@@ -38,6 +39,7 @@ impl OntoPlan {
         nodata: Option<f64>,
     ) -> Result<OntoPlan> {
         let header = &raster.header;
+        check_size(raster, bands.as_ref().map_or(header.bands.len(), Vec::len), target)?;
         let exact = exact(&header.grid, target, &raster.href)?;
         let ratio = exact.scale(target.width_px, target.height_px);
         let level = if method.keeps_values() { 0 } else { header.level_for(ratio.0.min(ratio.1)) };
@@ -75,6 +77,18 @@ impl OntoPlan {
         };
         Ok(resample::apply(&source, target, &mapping, self.method, self.nodata))
     }
+}
+
+/// The target's pixels have the limit of a window that is read as it lies.
+fn check_size(raster: &Raster, bands: usize, target: &Grid) -> Result<()> {
+    let limit_bytes = raster.limits.window_bytes;
+    let sizes = [target.height_px, bands, raster.header.dtype.size_bytes()];
+    let bytes = sizes.iter().fold(target.width_px as u64, |bytes, size| bytes.saturating_mul(*size as u64));
+    if bytes > limit_bytes {
+        let window = target.window();
+        return Err(Error::WindowTooLarge { href: raster.href.clone(), window, bytes, limit_bytes });
+    }
+    Ok(())
 }
 
 /// The exact way from target to source pixels.

@@ -7,8 +7,8 @@ use ndarray::Array3;
 use std::path::Path;
 use std::sync::Arc;
 use swath_raster::{
-    Affine, BlockCache, ColorTable, Crs, DType, Error, FetchOptions, Fetcher, Grid, Pixels, Raster, ReadPlan,
-    ReadRequest, Resampling, Sample, Samples, WriteOptions, Writer, WriterCompression, with_dtype, write_cog,
+    Affine, BlockCache, ColorTable, Crs, DType, Error, FetchOptions, Fetcher, Grid, Limits, OntoPlan, Pixels, Raster,
+    ReadPlan, ReadRequest, Resampling, Sample, Samples, WriteOptions, Writer, WriterCompression, with_dtype, write_cog,
 };
 
 fn grid(width_px: usize, height_px: usize) -> Grid {
@@ -163,4 +163,35 @@ fn the_layout_is_that_of_a_cog() {
     let raster = data::block_on(fetcher.open(path.to_str().unwrap())).unwrap();
     assert_eq!(fetcher.statistics().requests, 1);
     assert_eq!(raster.header.levels.len(), 4);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named_and_no_temporary_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nope/map.tif");
+    let error = write_cog(&path, &pixels(DType::U8, 1, 8, 8), WriteOptions::default()).unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(source, format!("there is no folder {}; make it first", folder.path().join("nope").display()));
+}
+
+#[test]
+fn a_target_grid_beyond_the_limit_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.tif");
+    write_cog(&path, &pixels(DType::I16, 2, 40, 30), WriteOptions::default()).unwrap();
+    let (raster, _) = read(&path, 0);
+    let plan = |side_px: usize| {
+        let target = grid(40, 30).with_size(side_px, side_px);
+        OntoPlan::new(&raster, None, &target, Resampling::Nearest, None)
+    };
+    // Two bands of two bytes: the limit is met just before it is passed, and sizes whose product overflows pass it.
+    let largest = (Limits::default().window_bytes / 4).isqrt() as usize;
+    assert!(plan(largest).is_ok());
+    for side_px in [largest + 1, usize::MAX] {
+        let error = plan(side_px).unwrap_err();
+        assert!(matches!(error, Error::WindowTooLarge { .. }), "{error}");
+    }
+    let error = plan(largest + 1).unwrap_err().to_string();
+    let window = format!("columns 0 to {0}, rows 0 to {0}", largest + 1);
+    assert!(error.contains(&window), "{error}");
 }

@@ -54,6 +54,14 @@ impl Window {
     }
 }
 
+/// As half-open ranges, for messages: `columns 0 to 190, rows 0 to 377`.
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (right, bottom) = (self.end_col_px(), self.end_row_px());
+        write!(f, "columns {} to {right}, rows {} to {bottom}", self.col_px, self.row_px)
+    }
+}
+
 /// A rectangle in CRS coordinates; x grows eastward (or is the longitude), y northward, whatever the CRS's own axis order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {

@@ -20,7 +20,7 @@ impl Spool {
     /// A spool beside `path`, without a name of its own.
     pub(super) fn create(path: &Path, levels: usize) -> Result<Spool> {
         let failed = |source| Error::Write { path: path.to_owned(), source };
-        let file = tempfile::tempfile_in(folder_of(path)).map_err(failed)?;
+        let file = tempfile::tempfile_in(folder_of(path)).map_err(|error| failed(unnamed(error, path)))?;
         Ok(Spool { path: path.to_owned(), file: BufWriter::new(file), end: 0, tiles: vec![Vec::new(); levels] })
     }
 
@@ -44,7 +44,7 @@ impl Spool {
         let failed = |source| Error::Write { path: path.clone(), source };
         self.file.flush().map_err(failed)?;
         let mut spool = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
-        let target = named_temporary(&path).map_err(failed)?;
+        let target = named_temporary(&path).map_err(|error| failed(unnamed(error, &path)))?;
         let mut out = BufWriter::new(target);
         out.write_all(header).map_err(failed)?;
         for tiles in self.tiles.iter().rev() {
@@ -69,6 +69,16 @@ impl Spool {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The cause without the temporary name that `tempfile` puts into its message and that nobody gave.
+fn unnamed(error: std::io::Error, path: &Path) -> std::io::Error {
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        let reason = format!("there is no folder {}; make it first", folder.display());
+        return std::io::Error::new(error.kind(), reason);
+    }
+    std::io::Error::from(error.kind())
 }
 
 /// A temporary file beside `path` that, once renamed, may be read by whom the umask allows.
