@@ -30,7 +30,7 @@ pub enum Error {
         "item {item}: {href} has no coordinate reference system; assign one, for instance with `gdal_edit.py -a_srs`"
     )]
     NoCrs { item: String, href: String },
-    #[error("item {item}: {href}: window {window:?} cannot be read")]
+    #[error("item {item}: {window} cannot be read")]
     Window {
         item: String,
         href: String,

@@ -8,7 +8,7 @@ use std::path::Path;
 use ndarray::Array3;
 use support::{asset, pair, raster_label};
 use swath_catalog::Pair;
-use swath_loader::{Dataset, Error, IGNORE, Options, Part, Recipe, Sampling, Split};
+use swath_loader::{BandRef, Dataset, Error, IGNORE, Options, Part, Recipe, Sampling, Split};
 use swath_raster::{Affine, Crs, Grid, Pixels, Samples, WriteOptions, write_cog};
 use tempfile::TempDir;
 
@@ -182,4 +182,38 @@ fn classes_that_are_rare_on_the_ground_are_not_rare_in_balanced_samples() {
     // one of its pixels and hold it; 150 less five standard deviations of 8.7.
     let (random, balanced) = (with(Sampling::Random), with(Sampling::ClassBalanced));
     assert!(random < 75 && balanced > 106, "{random} by chance, {balanced} balanced");
+}
+
+#[test]
+fn bands_that_cannot_be_found_come_with_a_remedy() {
+    let folder = TempDir::new().unwrap();
+    let path = image(&folder);
+    let refused = |names: &[&str]| {
+        let pairs = [pair("made", asset(&path, names), raster_label(&label(&folder, 1), &["a", "b", "c"]), None)];
+        let recipe = Recipe { bands: vec![BandRef::Name("B8".into())], ..recipe() };
+        let error = Dataset::open(&pairs, &recipe, &Options::default()).unwrap_err();
+        assert!(matches!(error, Error::Bands { .. }), "{error}");
+        error.to_string()
+    };
+    let nameless = refused(&[]);
+    assert!(nameless.contains("name the bands with --bands in the order of the file"), "{nameless}");
+    let too_few = refused(&["B4"]);
+    assert!(too_few.contains("1 bands are named and the file has 2") && !too_few.contains("item lists"), "{too_few}");
+    let others = refused(&["B4", "B3"]);
+    assert!(others.contains("there are B4, B3: ask for these"), "{others}");
+}
+
+#[test]
+fn a_window_that_cannot_be_read_is_told_in_words_and_the_file_once() {
+    let folder = TempDir::new().unwrap();
+    let path = image(&folder);
+    let pairs = pairs(&folder, 1);
+    let dataset = Dataset::open(&pairs, &recipe(), &Options::default()).unwrap();
+    // The file loses its pixels after it was opened.
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(2000).unwrap();
+    let error = dataset.evaluate(Part::Test).unwrap().find_map(Result::err).unwrap();
+    let (message, source) = (error.to_string(), std::error::Error::source(&error).unwrap().to_string());
+    assert!(message.contains("columns 0 to 20, rows "), "{message}");
+    let told = format!("{message}: {source}");
+    assert_eq!(told.matches(path.to_str().unwrap()).count(), 1, "{told}");
 }

@@ -86,12 +86,25 @@ fn no_name(files: &[(&AssetRef, Arc<Raster>)], all: &[(usize, usize)], name: &st
         files.iter().find(|(asset, raster)| !asset.bands.is_empty() && asset.bands.len() != raster.header.bands.len());
     match contradicted {
         Some((asset, raster)) => format!(
-            "band '{name}' cannot be found: the item lists {} bands and the file has {}; give positions instead of names",
+            "band '{name}' cannot be found: {} bands are named and the file has {}; name every band, in the order of the file",
             asset.bands.len(),
             raster.header.bands.len()
         ),
-        None => format!("there is no band '{name}'; there are {}", names.join(", ")),
+        None if is_nameless(files) => format!(
+            "there is no band '{name}': its {} bands have no names; name the bands with --bands in the order of the file",
+            all.len()
+        ),
+        None => format!(
+            "there is no band '{name}'; there are {}: ask for these, or name the bands with --bands in the order of the file",
+            names.join(", ")
+        ),
     }
+}
+
+/// One file, whose bands neither it nor an item names.
+fn is_nameless(files: &[(&AssetRef, Arc<Raster>)]) -> bool {
+    let [(asset, raster)] = files else { return false };
+    asset.bands.is_empty() && raster.header.bands.iter().all(|band| band.description.is_none())
 }
 
 fn missing(id: &str, files: &[(&AssetRef, Arc<Raster>)], reason: &str) -> Error {
