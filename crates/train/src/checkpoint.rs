@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, SafeTensors, View};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -197,9 +197,16 @@ impl CheckpointStore {
     fn write_tensors(&self, path: &Path, tensors: &[StateValue<'_>]) -> Result<()> {
         let views = tensors.iter().map(|tensor| (tensor.name, Floats(tensor)));
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        safetensors::serialize_to_file(views, Some(metadata), path).map_err(|source| {
-            let reason = "it could not be written".to_owned();
-            TrainError::Checkpoint { path: path.to_owned(), reason, source: Some(Box::new(source)) }
+        safetensors::serialize_to_file(views, Some(metadata), path).map_err(|error| match error {
+            // Its own message repeats the system's, and what is not the system's names a temporary file that nobody gave.
+            SafeTensorError::IoError(source) => {
+                let source = if source.get_ref().is_some() { source.kind().into() } else { source };
+                TrainError::io("write a checkpoint in", &self.folder)(source)
+            }
+            other => {
+                let reason = "its tensors could not be written".to_owned();
+                TrainError::Checkpoint { path: self.folder.clone(), reason, source: Some(Box::new(other)) }
+            }
         })?;
         File::open(path).and_then(|file| file.sync_all()).map_err(TrainError::io("force to disk", path))
     }

@@ -90,3 +90,14 @@ fn a_damaged_checkpoint_is_refused_by_path() {
     let error = store.load::<()>(Mark::Last).unwrap_err().to_string();
     assert!(error.contains("no folder of this store"), "{error}");
 }
+
+#[test]
+fn a_disk_that_refuses_is_told_once_and_by_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = CheckpointStore::new(folder.path());
+    let missing = folder.path().join(".writing-step-00000001").join(TENSORS);
+    let error = store.write_tensors(&missing, &tensors(&[1.0; 4], &[0.0; 4])).unwrap_err();
+    let told = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+    assert!(told.starts_with(&format!("could not write a checkpoint in {}: ", folder.path().display())), "{told}");
+    assert!(told.ends_with(&std::io::ErrorKind::NotFound.to_string()), "{told}");
+}
