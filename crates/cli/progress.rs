@@ -38,7 +38,7 @@ impl Progress {
             }
             None if done == 1 || done == self.total || self.told.elapsed() >= PLAIN_EVERY => {
                 self.told = Instant::now();
-                eprintln!("{} {done}/{} {}", self.stage, self.total, how());
+                eprintln!("{}", line(&self.stage, done, self.total, &how()));
             }
             None => {}
         }
@@ -49,5 +49,21 @@ impl Progress {
         if let Some(bar) = self.bar {
             bar.abandon();
         }
+    }
+}
+
+/// How a stage stands, for where there is no bar.
+fn line(stage: &str, done: u64, total: u64, how: &str) -> String {
+    format!("{stage} {done}/{total} {how}").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+
+    #[test]
+    fn a_line_does_not_end_in_a_space() {
+        assert_eq!(line("predict", 1, 3, ""), "predict 1/3");
+        assert_eq!(line("train", 1, 3, "loss 0.5"), "train 1/3 loss 0.5");
     }
 }

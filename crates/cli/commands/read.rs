@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
-use ndarray_npy::WriteNpyExt;
+use ndarray_npy::{WriteNpyError, WriteNpyExt};
 use swath_raster::{
     Affine, BlockCache, Bounds, Crs, FetchOptions, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest,
     Resampling, Transformer, Window, WriteOptions, with_samples, write_cog,
@@ -98,10 +98,19 @@ pub(crate) fn run(args: &ReadArgs) -> Result<()> {
 
 async fn read(args: &ReadArgs, fetcher: &Fetcher, raster: &Arc<Raster>) -> Result<Pixels> {
     let cache = BlockCache::new(CACHE_BYTES);
+    let (count, image) = (raster.header.bands.len(), raster.header.grid.window());
+    if let Some(band) = args.bands.iter().find(|band| **band > count) {
+        bail!("{}: there is no band {band}; its bands are 1 to {count}", args.file);
+    }
     let bands = (!args.bands.is_empty()).then(|| args.bands.iter().map(|band| band - 1).collect::<Vec<_>>());
     let target = match (&args.like, &args.crs, args.resolution) {
         (None, None, None) => {
-            let window = args.window.unwrap_or_else(|| raster.header.grid.window());
+            let window = args.window.unwrap_or(image);
+            ensure!(
+                window.intersection(&image).is_some(),
+                "{}: --window {window} lies wholly outside the image, which has {image}",
+                args.file
+            );
             let request = ReadRequest { bands, with_validity: true, ..ReadRequest::window(window) };
             let plan = ReadPlan::new(raster, request)?;
             return Ok(fetcher.read(plan, &cache).await?);
@@ -110,11 +119,14 @@ async fn read(args: &ReadArgs, fetcher: &Fetcher, raster: &Arc<Raster>) -> Resul
         (None, crs, resolution) => target(&args.file, &raster.header.grid, crs.as_deref(), resolution)?,
     };
     let plan = OntoPlan::new(raster, bands, &target, args.resampling.into(), None)?;
-    let source = match plan.read() {
-        Some(read) => Some(fetcher.read(read.clone(), &cache).await?),
-        None => None,
+    let Some(window) = plan.read() else {
+        bail!(
+            "{} lies wholly outside {}: give a grid that meets the image",
+            args.file,
+            args.like.as_deref().unwrap_or("the grid")
+        );
     };
-    Ok(plan.apply(source)?)
+    Ok(plan.apply(Some(fetcher.read(window.clone(), &cache).await?))?)
 }
 
 /// The north-up grid in `crs` that just holds `source`. Without a resolution, pixels keep their number across the diagonal.
@@ -150,14 +162,33 @@ fn edge(grid: &Grid) -> impl Iterator<Item = (f64, f64)> {
 }
 
 fn write_npy(path: &Path, pixels: &Pixels) -> Result<()> {
+    let context = || format!("cannot write {}", path.display());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write {}", path.display()))?;
+    ensure!(folder.is_dir(), "{}: there is no folder {}; make it first", context(), folder.display());
+    // The message of `tempfile` names a file that nobody gave; its kind says enough.
+    let file = temporary(folder).map_err(|error| std::io::Error::from(error.kind())).with_context(context)?;
     let mut writer = std::io::BufWriter::new(file);
     with_samples!(&pixels.samples, array => array.write_npy(&mut writer))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    let file = writer.into_inner().map_err(|error| error.into_error())?;
-    file.persist(path).map_err(|error| error.error).with_context(|| format!("cannot write {}", path.display()))?;
+        .map_err(|error| match error {
+            // Its own message repeats the system's.
+            WriteNpyError::Io(source) => source.into(),
+            other => anyhow::Error::from(other),
+        })
+        .with_context(context)?;
+    let file = writer.into_inner().map_err(|error| error.into_error()).with_context(context)?;
+    file.persist(path).map_err(|error| error.error).with_context(context)?;
     Ok(())
+}
+
+/// A temporary file that, once renamed, may be read by whom the umask allows.
+fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }
 
 fn options(args: &ReadArgs, raster: &Raster) -> WriteOptions {
@@ -171,5 +202,68 @@ fn options(args: &ReadArgs, raster: &Raster) -> WriteOptions {
         descriptions: names.unwrap_or_default(),
         color_table: header.color_table.clone().filter(|_| bands.len() == 1),
         ..WriteOptions::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
+
+    use super::*;
+    use ndarray::Array3;
+    use swath_raster::Samples;
+
+    fn image(folder: &Path) -> PathBuf {
+        let transform = Affine::north_up(500_000.0, 4_700_000.0, 10.0, 10.0);
+        let grid = Grid { crs: Some(Crs::from_epsg(32631).unwrap()), transform, width_px: 20, height_px: 10 };
+        let pixels = Pixels { samples: Samples::U8(Array3::ones((2, 10, 20))), valid: None, grid };
+        let path = folder.join("image.tif");
+        write_cog(&path, &pixels, WriteOptions::default()).unwrap();
+        path
+    }
+
+    fn args(file: &Path, output: &str) -> ReadArgs {
+        ReadArgs {
+            file: file.display().to_string(),
+            window: None,
+            bands: Vec::new(),
+            like: None,
+            crs: None,
+            resolution: None,
+            resampling: Method::Nearest,
+            output: file.with_file_name(output),
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_image_is_refused_and_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = image(folder.path());
+        let cases: [(ReadArgs, &str); 4] = [
+            (ReadArgs { bands: vec![3], ..args(&file, "a.npy") }, "there is no band 3; its bands are 1 to 2"),
+            (
+                ReadArgs { window: Some(Window::new(20, 0, 5, 5)), ..args(&file, "b.npy") },
+                "columns 20 to 25, rows 0 to 5",
+            ),
+            (ReadArgs { resolution: Some(1e-12), ..args(&file, "c.npy") }, "over the limit"),
+            (args(&file, "nowhere/d.npy"), "make it first"),
+        ];
+        for (args, words) in cases {
+            let error = format!("{:#}", run(&args).unwrap_err());
+            assert!(error.contains(words), "{error}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_array_may_be_read_by_whom_a_plain_file_may() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        let args = args(&image(folder.path()), "a.npy");
+        run(&args).unwrap();
+        std::fs::write(folder.path().join("plain"), "").unwrap();
+        assert_eq!(mode(&args.output), mode(&folder.path().join("plain")));
     }
 }

@@ -59,12 +59,17 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<()> {
         writeln!(out)?;
     } else {
         write_findings(&mut out, &findings)?;
-        let items = tree.items.len();
-        writeln!(out, "{}: {items} items, {errors} errors, {warnings} warnings, {notes} notes", tree.root)?;
+        let counts = [(tree.items.len(), "item"), (errors, "error"), (warnings, "warning"), (notes, "note")];
+        let unopened = if args.files { "" } else { "; files not opened, add --files" };
+        writeln!(out, "{}: {}{unopened}", tree.root, counts.map(counted).join(", "))?;
     }
     let grave = if args.strict { errors + warnings } else { errors };
-    ensure!(grave == 0, "{} is not valid: {grave} findings", tree.root);
+    ensure!(grave == 0, "{} is not valid: {}", tree.root, counted((grave, "finding")));
     Ok(())
+}
+
+fn counted((count, what): (usize, &str)) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Opens the images that are on this machine. One that cannot be opened is a finding, as is all that it contradicts.
@@ -115,4 +120,14 @@ fn checksum_findings(item: &Item) -> Vec<Finding> {
         Some(Finding::of(item, FindingKind::Checksum, Severity::Error, field, message))
     };
     item.assets().filter_map(check).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([0, 1, 2].map(|count| counted((count, "error"))), ["0 errors", "1 error", "2 errors"]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Utc};
 use swath_catalog::{
     Band, DataType,
@@ -24,6 +24,7 @@ pub(crate) fn image_file(path: &Path, header: &Header, names: &[String], datetim
         header.bands.len(),
         names.len()
     );
+    check_unique(names)?;
     let (footprint, bbox) = outline(path, &header.grid)?;
     let bands = (0..header.bands.len()).map(|index| band(header, names, index)).collect();
     Ok(ImageFile {
@@ -37,6 +38,15 @@ pub(crate) fn image_file(path: &Path, header: &Header, names: &[String], datetim
         size_bytes: None,
         checksum: None,
     })
+}
+
+/// A band is found by its name, whatever its case: two of one name cannot be told apart.
+fn check_unique(names: &[String]) -> Result<()> {
+    let is_seen = |(at, name): &(usize, &String)| names[..*at].iter().any(|other| other.eq_ignore_ascii_case(name));
+    if let Some((_, name)) = names.iter().enumerate().find(is_seen) {
+        bail!("--bands names {name} twice: give every band a name of its own");
+    }
+    Ok(())
 }
 
 /// Where a raster lies, as its item says it.
@@ -107,5 +117,17 @@ pub(super) fn data_type(dtype: DType) -> DataType {
         DType::I64 => DataType::Int64,
         DType::F32 => DataType::Float32,
         DType::F64 => DataType::Float64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_unique;
+
+    #[test]
+    fn a_name_given_twice_is_refused() {
+        let names = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+        assert!(check_unique(&names("B8,B8A,B11")).is_ok());
+        assert!(check_unique(&names("B11,B12,b11")).unwrap_err().to_string().contains("b11 twice"));
     }
 }
