@@ -82,8 +82,9 @@ impl OntoPlan {
 /// The target's pixels have the limit of a window that is read as it lies.
 fn check_size(raster: &Raster, bands: usize, target: &Grid) -> Result<()> {
     let limit_bytes = raster.limits.window_bytes;
-    let sizes = [target.height_px, bands, raster.header.dtype.size_bytes()];
-    let bytes = sizes.iter().fold(target.width_px as u64, |bytes, size| bytes.saturating_mul(*size as u64));
+    let sizes = [target.width_px, target.height_px, bands, raster.header.dtype.size_bytes()];
+    // A side of 0 does not make up for one that no array can have.
+    let bytes = sizes.iter().fold(1_u64, |bytes, &size| bytes.saturating_mul(size.max(1) as u64));
     if bytes > limit_bytes {
         let window = target.window();
         return Err(Error::WindowTooLarge { href: raster.href.clone(), window, bytes, limit_bytes });
