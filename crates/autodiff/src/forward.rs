@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::error::{Error, Result};
-use crate::graph::{Attribute, DataType, Dimension, Graph, Node, Patch, SWATH_DOMAIN, ValueInfo};
+use crate::graph::{DataType, Dimension, Graph, Patch, ValueInfo};
 use crate::infer::{Facts, infer_graph};
 use crate::model::Model;
-use crate::options::{BatchNormMode, TrainingOptions};
+use crate::options::TrainingOptions;
 use crate::parameters::{Parameter, parameters, separate};
 use crate::pattern::matches_parameter;
 use crate::resizable::at_shape;
 use crate::simplify::simplify;
+use crate::training_form::training_form;
 use crate::training_graph::TrainingGraph;
 
 /// Version of the standard operators that training graphs are written in, at least: earlier ones lack adding ScatterElements.
@@ -142,81 +143,4 @@ pub(crate) fn reached<'a>(graph: &Graph, from: impl Iterator<Item = &'a str>) ->
         }
     }
     reached
-}
-
-/// Layers whose training form differs from their inference form; and the statistics that get updated.
-pub(crate) fn training_form(
-    graph: &Graph,
-    batchnorm: BatchNormMode,
-    reached: &BTreeSet<String>,
-) -> Result<(Patch, Vec<(String, String)>)> {
-    let consumers = graph.consumers();
-    let outputs: BTreeSet<&str> = graph.outputs().iter().map(|o| o.name.as_str()).collect();
-    let mut patch = Patch::default();
-    let mut statistics = Vec::new();
-    for (index, node) in graph.nodes().iter().enumerate().filter(|(_, node)| node.domain.is_empty()) {
-        match node.operator.as_str() {
-            "BatchNormalization" if batchnorm == BatchNormMode::Train => {
-                let y = node.result()?;
-                // A Relu that alone reads the outcome is done in the same pass.
-                let relu = match consumers.get(y).map(Vec::as_slice) {
-                    Some(&[reader]) if !outputs.contains(y) => {
-                        Some(reader).filter(|&r| graph.nodes()[r].kind() == "Relu")
-                    }
-                    _ => None,
-                };
-                patch.remove.insert(index);
-                patch.remove.extend(relu);
-                let y = relu.and_then(|r| graph.nodes()[r].output(0)).unwrap_or(y);
-                let mut fused = batch_norm(node, y, relu.is_some())?;
-                for (input, output) in [(3, 3), (4, 4)] {
-                    update_statistic(&mut fused, input, output, &mut statistics);
-                }
-                patch.nodes.push(fused);
-            }
-            "BatchNormalization" if node.int("training_mode", 0) != 0 => {
-                patch.remove.insert(index);
-                let mut frozen = node.clone().with("training_mode", Attribute::Int(0));
-                frozen.outputs.truncate(1);
-                patch.nodes.push(frozen);
-            }
-            "MaxPool" if node.input(0).is_some_and(|x| reached.contains(x)) && node.output(1).is_none() => {
-                let y = node.result()?;
-                patch.remove.insert(index);
-                let mut pool = node.clone().in_domain(SWATH_DOMAIN);
-                pool.outputs = vec![y.to_owned(), format!("{y}/argmax")];
-                patch.nodes.push(pool);
-            }
-            _ => {}
-        }
-    }
-    Ok((patch, statistics))
-}
-
-/// Notes what becomes of a statistic. A layer that is applied again goes on from what its last application left.
-fn update_statistic(node: &mut Node, input: usize, output: usize, statistics: &mut Vec<(String, String)>) {
-    let updated = node.outputs[output].clone();
-    match statistics.iter_mut().find(|(name, _)| *name == node.inputs[input]) {
-        Some((_, current)) => node.inputs[input] = std::mem::replace(current, updated),
-        None => statistics.push((node.inputs[input].clone(), updated)),
-    }
-}
-
-fn batch_norm(node: &Node, y: &str, relu: bool) -> Result<Node> {
-    let mut fused = Node::new("BatchNorm", &[], &[])
-        .in_domain(SWATH_DOMAIN)
-        .with("epsilon", Attribute::Float(node.float("epsilon", 1e-5)))
-        .with("momentum", Attribute::Float(node.float("momentum", 0.9)))
-        .with("relu", Attribute::Int(i64::from(relu)));
-    fused.name.clone_from(&node.name);
-    fused.inputs.clone_from(&node.inputs);
-    let statistic = |kind: &str| format!("{y}/{kind}");
-    fused.outputs = vec![
-        y.to_owned(),
-        statistic("saved_mean"),
-        statistic("saved_inv_std"),
-        statistic("new_mean"),
-        statistic("new_var"),
-    ];
-    Ok(fused)
 }

@@ -20,6 +20,7 @@ mod pattern;
 mod resizable;
 mod rules;
 mod simplify;
+mod training_form;
 mod training_graph;
 mod vector_jacobian;
 mod write_back;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::builder::Builder;
 use crate::error::{Error, Result};
-use crate::forward::{TRAINING_OPSET, reached, training_form};
+use crate::forward::{TRAINING_OPSET, reached};
 use crate::graph::{DataType, Node, Patch, ValueInfo};
 use crate::infer::{Fact, infer_graph};
 use crate::lowering::lower;
@@ -12,6 +12,7 @@ use crate::model::Model;
 use crate::options::{BatchNormMode, Lowering};
 use crate::rules::differentiate;
 use crate::simplify::simplify;
+use crate::training_form::training_form;
 use crate::training_graph::header;
 
 /// A network with the vector-Jacobian product beside it.

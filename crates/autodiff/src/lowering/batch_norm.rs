@@ -5,9 +5,23 @@ use crate::error::Result;
 use crate::graph::{Attribute, DataType, Node, Tensor};
 
 /// X, scale, bias, mean, var -> Y, saved_mean, saved_inv_std, new_mean, new_var
-///
-/// With momentum 0 the standard operator hands out the batch's own mean and (biased) variance.
 pub(super) fn forward(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
+    if node.int("frozen", 0) == 0 { by_the_batch(node, builder) } else { by_running_statistics(node, builder) }
+}
+
+fn by_running_statistics(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
+    let epsilon = node.float("epsilon", 1e-5);
+    let mut standard = Node::new("BatchNormalization", &[], &[]).with("epsilon", Attribute::Float(epsilon));
+    standard.inputs.clone_from(&node.inputs);
+    let outputs = builder.emit(standard, 1)?;
+    let (mean, var) = (node.required(3)?, node.required(4)?);
+    let y = activated(node, &outputs[0], builder)?;
+    let inv_std = inverse_deviation(var, epsilon, builder)?;
+    Ok(vec![y, mean.to_owned(), inv_std, mean.to_owned(), var.to_owned()])
+}
+
+/// With momentum 0 the standard operator hands out the batch's own mean and (biased) variance.
+fn by_the_batch(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
     let dims = builder.dims(node.required(0)?)?;
     let values = dims[0] * dims[2..].iter().product::<usize>();
     if values < 2 {
@@ -26,16 +40,36 @@ pub(super) fn forward(node: &Node, builder: &mut Builder) -> Result<Vec<String>>
     standard.inputs = node.inputs.iter().take(3).cloned().chain(copies).collect();
     let outputs = builder.emit(standard, 3)?;
     let (mean, var) = (&outputs[1], &outputs[2]);
-    let y = if node.int("relu", 0) == 0 { outputs[0].clone() } else { builder.op("Relu", &[&outputs[0]])? };
-    let epsilon = builder.constant(Tensor::floats(&[epsilon]))?;
-    let shifted = builder.add(var, &epsilon)?;
-    let std = builder.op("Sqrt", &[&shifted])?;
-    let inv_std = builder.op("Reciprocal", &[&std])?;
+    let y = activated(node, &outputs[0], builder)?;
+    let inv_std = inverse_deviation(var, epsilon, builder)?;
     let old = f64::from(momentum);
     let new_mean = moving(node.required(3)?, mean, old, 1.0, builder)?;
     let unbiased = values as f64 / (values - 1) as f64;
     let new_var = moving(node.required(4)?, var, old, unbiased, builder)?;
     Ok(vec![y, mean.clone(), inv_std, new_mean, new_var])
+}
+
+fn activated(node: &Node, y: &str, builder: &mut Builder) -> Result<String> {
+    match ceiling(node) {
+        _ if node.int("relu", 0) == 0 => Ok(y.to_owned()),
+        None => builder.op("Relu", &[y]),
+        Some(ceiling) => {
+            let bounds = [builder.scalar(0.0)?, builder.scalar(f64::from(ceiling))?];
+            builder.op("Clip", &[y, &bounds[0], &bounds[1]])
+        }
+    }
+}
+
+fn ceiling(node: &Node) -> Option<f32> {
+    node.attribute("ceiling").map(|_| node.float("ceiling", f32::INFINITY)).filter(|ceiling| ceiling.is_finite())
+}
+
+/// 1 / √(var + ε)
+fn inverse_deviation(var: &str, epsilon: f32, builder: &mut Builder) -> Result<String> {
+    let epsilon = builder.constant(Tensor::floats(&[epsilon]))?;
+    let shifted = builder.add(var, &epsilon)?;
+    let std = builder.op("Sqrt", &[&shifted])?;
+    builder.op("Reciprocal", &[&std])
 }
 
 /// old momentum + batch (1 - momentum) correction
@@ -47,13 +81,19 @@ fn moving(old: &str, batch: &str, momentum: f64, correction: f64, builder: &mut 
 
 /// dY, Y -> dX: dY where Y > 0.
 pub(super) fn relu_gradient(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
-    Ok(vec![masked(node.required(0)?, node.required(1)?, builder)?])
+    Ok(vec![masked(node.required(0)?, node.required(1)?, None, builder)?])
 }
 
-fn masked(dy: &str, y: &str, builder: &mut Builder) -> Result<String> {
+/// dY where 0 < Y, and Y < ceiling if there is one.
+fn masked(dy: &str, y: &str, ceiling: Option<f32>, builder: &mut Builder) -> Result<String> {
     let zero = builder.scalar(0.0)?;
-    let positive = builder.op("Greater", &[y, &zero])?;
-    let mask = builder.cast(&positive, DataType::F32)?;
+    let mut passes = builder.op("Greater", &[y, &zero])?;
+    if let Some(ceiling) = ceiling {
+        let ceiling = builder.scalar(f64::from(ceiling))?;
+        let below = builder.op("Less", &[y, &ceiling])?;
+        passes = builder.op("And", &[&passes, &below])?;
+    }
+    let mask = builder.cast(&passes, DataType::F32)?;
     builder.mul(dy, &mask)
 }
 
@@ -64,7 +104,7 @@ fn masked(dy: &str, y: &str, builder: &mut Builder) -> Result<String> {
 pub(super) fn gradient(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
     let [dy, x, y, scale, mean, inv_std] = [0, 1, 2, 3, 4, 5].map(|i| node.required(i).map(str::to_owned));
     let (x, scale, mean, inv_std) = (x?, scale?, mean?, inv_std?);
-    let dy = if node.int("relu", 0) == 0 { dy? } else { masked(&dy?, &y?, builder)? };
+    let dy = if node.int("relu", 0) == 0 { dy? } else { masked(&dy?, &y?, ceiling(node), builder)? };
     let dims = builder.dims(&x)?;
     let mut spread = vec![1; dims.len()];
     spread[1] = dims[1];

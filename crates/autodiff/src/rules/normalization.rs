@@ -22,11 +22,13 @@ pub(super) fn batch_normalization(node: &Node, tape: &mut Tape) -> Result<()> {
     Ok(())
 }
 
-/// Statistics come from the batch: their own dependence on x counts.
+/// Statistics come from the batch, and their own dependence on x counts, unless they are frozen.
 pub(super) fn batch_norm(node: &Node, tape: &mut Tape) -> Result<()> {
     let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
     let (x, scale) = (node.required(0)?, node.required(1)?);
-    let attributes = [("relu", Attribute::Int(node.int("relu", 0))), ("frozen", Attribute::Int(0))];
+    let mut attributes =
+        vec![("relu", Attribute::Int(node.int("relu", 0))), ("frozen", Attribute::Int(node.int("frozen", 0)))];
+    attributes.extend(node.attribute("ceiling").map(|ceiling| ("ceiling", ceiling.clone())));
     let [y, saved_mean, saved_inv_std] = [0, 1, 2].map(|i| node.output(i).unwrap_or_default());
     let gradients =
         tape.builder.swath("BatchNormGrad", &[&dy, x, y, scale, saved_mean, saved_inv_std], 3, &attributes)?;

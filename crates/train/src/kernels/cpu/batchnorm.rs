@@ -1,4 +1,4 @@
-//! Batch normalisation with the statistics of the batch, an optional `max(0, ·)` at its end, and its gradient.
+//! Batch normalisation with the statistics of the batch or given ones, an optional rectifier at its end, and its gradient.
 //!
 //! A task takes whole channels: the planes of one channel over the batch mostly fit the second-level cache, so that the
 //! passes after the first do not go to memory. Sums are kept in one lane each over at most a block, then in `f64`.
@@ -15,6 +15,29 @@ pub struct NormShape {
     pub channels: usize,
     /// Pixels per channel and image.
     pub plane: usize,
+}
+
+/// What follows the normalisation in the same pass.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// `max(0, ·)`.
+    Relu,
+    /// `min(ceiling, max(0, ·))`, the ceiling being positive.
+    Capped(f32),
+}
+
+impl Activation {
+    /// The least that Y can be.
+    fn floor(self) -> f32 {
+        if self == Self::Identity { f32::NEG_INFINITY } else { 0.0 }
+    }
+
+    /// The most that Y can be.
+    fn ceiling(self) -> f32 {
+        if let Self::Capped(ceiling) = self { ceiling } else { f32::INFINITY }
+    }
 }
 
 /// What the forward pass takes besides X; slices have one element per channel.
@@ -34,8 +57,10 @@ pub struct NormInputs<'a> {
     pub epsilon: f32,
     /// Share of the running statistics that stays, as ONNX counts.
     pub momentum: f32,
-    /// Whether the result is `max(0, ·)`.
-    pub relu: bool,
+    /// What Y is cut to.
+    pub activation: Activation,
+    /// Whether running mean and variance are what X is normalised by; they then stay as they are.
+    pub frozen: bool,
 }
 
 /// What the forward pass writes; all but Y have one element per channel and may be empty when nobody asks for them.
@@ -53,40 +78,57 @@ pub struct NormOutputs<'a> {
     pub new_var: &'a mut [f32],
 }
 
-/// Normalises by the statistics of the batch.
+/// Mean and variance of a channel.
+struct Statistics {
+    mean: f32,
+    biased: f64,
+    unbiased: f64,
+}
+
+/// Normalises by the statistics of the batch, or by the running ones if they are frozen.
 pub fn batch_norm(threads: &dyn Parallel, isa: Isa, shape: NormShape, inputs: &NormInputs, outputs: NormOutputs) {
     let y = Shared::new(outputs.y);
     let small = [outputs.saved_mean, outputs.saved_inv_std, outputs.new_mean, outputs.new_var].map(Shared::new);
     threads.run(shape.channels, &|channel| {
         let planes = |image: usize| (image * shape.channels + channel) * shape.plane;
         let x = |image: usize| &inputs.x[planes(image)..planes(image) + shape.plane];
-        let count = (shape.batch * shape.plane) as f64;
-        // Summed about one of the values, so that a mean far from zero costs no digits.
-        let near = inputs.x.get(planes(0)).copied().unwrap_or(0.0);
-        let from_near = |image| isa.dispatch(Sum { x: x(image), center: near, square: false });
-        let mean = (f64::from(near) + (0..shape.batch).map(from_near).sum::<f64>() / count) as f32;
-        let centred = |image| isa.dispatch(Sum { x: x(image), center: mean, square: true });
-        let squares: f64 = (0..shape.batch).map(centred).sum();
-        let inv_std = (1.0 / (squares / count + f64::from(inputs.epsilon)).sqrt()) as f32;
+        let given = (inputs.mean[channel], inputs.var[channel]);
+        let Statistics { mean, biased, unbiased } = match inputs.frozen {
+            true => Statistics { mean: given.0, biased: f64::from(given.1), unbiased: f64::from(given.1) },
+            false => statistics(isa, (0..shape.batch).map(x)),
+        };
+        let inv_std = (1.0 / (biased + f64::from(inputs.epsilon)).sqrt()) as f32;
         let scale = inputs.scale[channel] * inv_std;
         for image in 0..shape.batch {
             // SAFETY: planes of different channels are disjoint, and each channel is one task.
             let y = unsafe { y.part(planes(image), shape.plane) };
             let bias = inputs.bias[channel];
-            isa.dispatch(Scale { x: x(image), mean, scale, bias, relu: inputs.relu, y });
+            isa.dispatch(Scale { x: x(image), mean, scale, bias, activation: inputs.activation, y });
         }
-        let unbiased = squares / (count - 1.0).max(1.0);
         let blend = |old: f32, new: f64| {
             let kept = f64::from(inputs.momentum);
             (f64::from(old) * kept + new * (1.0 - kept)) as f32
         };
-        let new_mean = blend(inputs.mean[channel], f64::from(mean));
-        let new_var = blend(inputs.var[channel], unbiased);
+        let (new_mean, new_var) = match inputs.frozen {
+            true => given,
+            false => (blend(given.0, f64::from(mean)), blend(given.1, unbiased)),
+        };
         for (out, value) in small.iter().zip([mean, inv_std, new_mean, new_var]) {
             // SAFETY: one element per channel; an output nobody asked for is an empty slice and gives an empty part.
             unsafe { out.part(channel, 1) }.fill(value);
         }
     });
+}
+
+/// Those of one channel, whose planes these are.
+fn statistics<'a>(isa: Isa, planes: impl Iterator<Item = &'a [f32]> + Clone) -> Statistics {
+    let count = planes.clone().map(<[f32]>::len).sum::<usize>() as f64;
+    // Summed about one of the values, so that a mean far from zero costs no digits.
+    let near = planes.clone().next().and_then(|x| x.first()).copied().unwrap_or(0.0);
+    let from_near: f64 = planes.clone().map(|x| isa.dispatch(Sum { x, center: near, square: false })).sum();
+    let mean = (f64::from(near) + from_near / count) as f32;
+    let squares: f64 = planes.map(|x| isa.dispatch(Sum { x, center: mean, square: true })).sum();
+    Statistics { mean, biased: squares / count, unbiased: squares / (count - 1.0).max(1.0) }
 }
 
 /// What the gradient takes.
@@ -96,7 +138,7 @@ pub struct NormGradInputs<'a> {
     pub dy: &'a [f32],
     /// X of the forward pass.
     pub x: &'a [f32],
-    /// Y of the forward pass; read only with `relu`.
+    /// Y of the forward pass; read only if there was an activation.
     pub y: &'a [f32],
     /// Factor, per channel.
     pub scale: &'a [f32],
@@ -104,8 +146,8 @@ pub struct NormGradInputs<'a> {
     pub mean: &'a [f32],
     /// Inverse standard deviation by which X was normalised, per channel.
     pub inv_std: &'a [f32],
-    /// Whether the forward pass ended in `max(0, ·)`.
-    pub relu: bool,
+    /// What the forward pass ended in; where it cut Y, bounds included, no gradient passes.
+    pub activation: Activation,
     /// Whether mean and deviation were constants rather than the batch's.
     pub frozen: bool,
 }
@@ -127,7 +169,8 @@ pub fn batch_norm_grad(
         let operands = |image: usize| GradOperands {
             dy: part(inputs.dy, image),
             x: part(inputs.x, image),
-            y: inputs.relu.then(|| part(inputs.y, image)),
+            y: (inputs.activation != Activation::Identity).then(|| part(inputs.y, image)),
+            ceiling: inputs.activation.ceiling(),
             len: shape.plane,
             mean,
         };
@@ -202,13 +245,13 @@ impl WithSimd for Sum<'_> {
     }
 }
 
-/// `y = (x - mean) · scale + bias` of one plane, cut at zero with `relu`.
+/// `y = (x - mean) · scale + bias` of one plane, cut as the activation says.
 struct Scale<'a> {
     x: &'a [f32],
     mean: f32,
     scale: f32,
     bias: f32,
-    relu: bool,
+    activation: Activation,
     y: &'a mut [f32],
 }
 
@@ -221,12 +264,13 @@ impl WithSimd for Scale<'_> {
         // SAFETY: `n` elements from `at` are within both slices.
         unsafe {
             let (mean, scale, bias) = (S::splat(self.mean), S::splat(self.scale), S::splat(self.bias));
-            let floor = S::splat(if self.relu { 0.0 } else { f32::NEG_INFINITY });
+            let (floor, ceiling) = (S::splat(self.activation.floor()), S::splat(self.activation.ceiling()));
             let mut at = 0;
             while at < len {
                 let n = S::LANES.min(len - at);
                 let x = S::load_partial(self.x.as_ptr().add(at), n);
-                let y = S::max(floor, S::fma(S::sub(x, mean), scale, bias));
+                // The value second: of a NaN, `max` and `min` give the second.
+                let y = S::min(ceiling, S::max(floor, S::fma(S::sub(x, mean), scale, bias)));
                 S::store_partial(self.y.as_mut_ptr().add(at), y, n);
                 at += n;
             }
@@ -240,6 +284,7 @@ struct GradOperands {
     dy: *const f32,
     x: *const f32,
     y: Option<*const f32>,
+    ceiling: f32,
     len: usize,
     mean: f32,
 }
@@ -255,7 +300,15 @@ impl GradOperands {
         unsafe {
             let dy = S::load_partial(self.dy.add(at), n);
             let dy = match self.y {
-                Some(y) => S::where_positive(S::load_partial(y.add(at), n), dy),
+                Some(y) => {
+                    let y = S::load_partial(y.add(at), n);
+                    let dy = S::where_positive(y, dy);
+                    if self.ceiling == f32::INFINITY {
+                        dy
+                    } else {
+                        S::where_positive(S::sub(S::splat(self.ceiling), y), dy)
+                    }
+                }
                 None => dy,
             };
             (dy, S::sub(S::load_partial(self.x.add(at), n), S::splat(self.mean)))

@@ -1,7 +1,9 @@
 //! `swath.BatchNorm` and `swath.BatchNormGrad`: X is `[n, channel, ...]`.
 
 use super::attributes::{dims, expect, flag};
-use crate::kernels::cpu::batchnorm::{NormGradInputs, NormInputs, NormOutputs, NormShape, batch_norm, batch_norm_grad};
+use crate::kernels::cpu::batchnorm::{
+    Activation, NormGradInputs, NormInputs, NormOutputs, NormShape, batch_norm, batch_norm_grad,
+};
 use crate::kernels::cpu::simd::Isa;
 use crate::kernels::error::KernelError;
 use crate::kernels::operator::{Attributes, Call, CpuOperator, F32, Slot, optional, required};
@@ -19,11 +21,26 @@ fn sizes(operator: &'static str, tensor: &'static str, shape: &[i64]) -> Result<
     }
 }
 
+/// What `relu` and `ceiling` say together.
+fn activation(operator: &'static str, attributes: &dyn Attributes) -> Result<Activation, KernelError> {
+    let ceiling = attributes.float("ceiling").unwrap_or(f32::INFINITY);
+    match flag(attributes, "relu") {
+        false if ceiling == f32::INFINITY => Ok(Activation::Identity),
+        true if ceiling == f32::INFINITY => Ok(Activation::Relu),
+        true if ceiling > 0.0 => Ok(Activation::Capped(ceiling)),
+        _ => {
+            let problem = format!("is {ceiling}, expected a number above zero beside a `relu` of 1");
+            Err(KernelError::Attribute { operator, name: "ceiling", problem })
+        }
+    }
+}
+
 /// `swath.BatchNorm`.
 pub(in crate::kernels) struct BatchNorm {
     epsilon: f32,
     momentum: f32,
-    relu: bool,
+    activation: Activation,
+    frozen: bool,
 }
 
 impl CpuOperator for BatchNorm {
@@ -35,7 +52,8 @@ impl CpuOperator for BatchNorm {
         Ok(Self {
             epsilon: attributes.float("epsilon").unwrap_or(1e-5),
             momentum: attributes.float("momentum").unwrap_or(0.9),
-            relu: flag(attributes, "relu"),
+            activation: activation(Self::NAME, attributes)?,
+            frozen: flag(attributes, "frozen"),
         })
     }
 
@@ -56,7 +74,8 @@ impl CpuOperator for BatchNorm {
             var: small(4, "var")?,
             epsilon: self.epsilon,
             momentum: self.momentum,
-            relu: self.relu,
+            activation: self.activation,
+            frozen: self.frozen,
         };
         let outputs = NormOutputs {
             y: call.output(0, &x.shape)?,
@@ -77,7 +96,7 @@ impl CpuOperator for BatchNorm {
 
 /// `swath.BatchNormGrad`.
 pub(in crate::kernels) struct BatchNormGrad {
-    relu: bool,
+    activation: Activation,
     frozen: bool,
 }
 
@@ -88,7 +107,7 @@ impl CpuOperator for BatchNormGrad {
     const OUTPUTS: &'static [Slot] = &[required(F32), optional(F32), optional(F32)];
 
     fn new(attributes: &dyn Attributes) -> Result<Self, KernelError> {
-        Ok(Self { relu: flag(attributes, "relu"), frozen: flag(attributes, "frozen") })
+        Ok(Self { activation: activation(Self::NAME, attributes)?, frozen: flag(attributes, "frozen") })
     }
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
@@ -98,7 +117,7 @@ impl CpuOperator for BatchNormGrad {
         if x.shape != dy.shape {
             expect(Self::NAME, "X", &x.shape, &all)?;
         }
-        let y = if self.relu {
+        let y = if self.activation != Activation::Identity {
             let y = call.input::<f32>(2)?;
             if y.shape != dy.shape {
                 expect(Self::NAME, "Y", &y.shape, &all)?;
@@ -119,7 +138,7 @@ impl CpuOperator for BatchNormGrad {
             scale: small(3, "scale")?,
             mean: small(4, "saved_mean")?,
             inv_std: small(5, "saved_inv_std")?,
-            relu: self.relu,
+            activation: self.activation,
             frozen: self.frozen,
         };
         let channels = dims(&[shape.channels]);
@@ -162,6 +181,36 @@ mod tests {
         let out = run_node("BatchNormGrad", &[("relu", Attribute::Int(1))], inputs, &[1; 3]).unwrap();
         assert_eq!(floats(&out[0]), [0.0, -2.0, 0.0, 2.0]);
         assert_eq!([floats(&out[1])[0], floats(&out[2])[0]], [4.0, 4.0]);
+    }
+
+    #[test]
+    fn a_ceiling_cuts_and_masks() {
+        let shape = vec![1, 1, 1, 4];
+        let given = |values: [f32; 4]| Given::F32(shape.clone(), values.to_vec());
+        let attributes = |relu| {
+            let frozen = ("frozen", Attribute::Int(1));
+            [
+                ("epsilon", Attribute::Float(0.0)),
+                ("relu", Attribute::Int(relu)),
+                ("ceiling", Attribute::Float(6.0)),
+                frozen,
+            ]
+        };
+        // y = 2 (x - 1) / 2 + 1 = x: mean 1, variance 4.
+        let x = || given([-1.0, 0.5, 6.0, 7.0]);
+        let inputs = || vec![x(), small(2.0), small(1.0), small(1.0), small(4.0)];
+        let out = run_node("BatchNorm", &attributes(1), inputs(), &[1; 5]).unwrap();
+        assert_eq!(floats(&out[0]), [0.0, 0.5, 6.0, 6.0]);
+        assert_eq!([1, 2, 3, 4].map(|i| floats(&out[i])[0]), [1.0, 0.5, 1.0, 4.0]);
+
+        let inputs_of_gradient =
+            vec![given([1.0, 3.0, 5.0, 7.0]), x(), given([0.0, 0.5, 6.0, 6.0]), small(2.0), small(1.0), small(0.5)];
+        let out = run_node("BatchNormGrad", &attributes(1), inputs_of_gradient, &[1; 3]).unwrap();
+        assert_eq!(floats(&out[0]), [0.0, 3.0, 0.0, 0.0]);
+        assert_eq!([floats(&out[1])[0], floats(&out[2])[0]], [-0.75, 3.0]);
+
+        let error = run_node("BatchNorm", &attributes(0), inputs(), &[1; 5]).unwrap_err().to_string();
+        assert!(error.contains("attribute `ceiling`"), "{error}");
     }
 
     #[test]

@@ -14,6 +14,8 @@ fn noise(len: usize, seed: u32) -> Vec<f32> {
 
 const SHAPE: NormShape = NormShape { batch: 3, channels: 5, plane: 1537 };
 const EPSILON: f64 = 1e-3;
+/// Normal values reach the ceiling: channels' factors go up to one.
+const ACTIVATIONS: [Activation; 3] = [Activation::Identity, Activation::Relu, Activation::Capped(0.5)];
 
 struct Case {
     x: Vec<f32>,
@@ -42,9 +44,10 @@ fn statistics(x: &[f32], channel: usize) -> (f64, f64, f64) {
     (mean, squares / count, squares / (count - 1.0))
 }
 
-fn forward(threads: &dyn Parallel, isa: Isa, case: &Case, relu: bool) -> [Vec<f32>; 5] {
+fn forward(threads: &dyn Parallel, isa: Isa, case: &Case, activation: Activation) -> [Vec<f32>; 5] {
     let [scale, bias, mean, var] = &case.small;
-    let inputs = NormInputs { x: &case.x, scale, bias, mean, var, epsilon: EPSILON as f32, momentum: 0.9, relu };
+    let (epsilon, momentum, frozen) = (EPSILON as f32, 0.9, false);
+    let inputs = NormInputs { x: &case.x, scale, bias, mean, var, epsilon, momentum, activation, frozen };
     let mut y = vec![f32::NAN; case.x.len()];
     let [mut a, mut b, mut c, mut d] = [0; 4].map(|_| vec![f32::NAN; SHAPE.channels]);
     let outputs =
@@ -61,8 +64,8 @@ fn near(got: f32, truth: f64, tolerance: f64) {
 #[test]
 fn normalises_and_moves_the_running_statistics() {
     let case = case();
-    for (isa, relu) in Isa::available().into_iter().flat_map(|isa| [(isa, false), (isa, true)]) {
-        let [y, saved_mean, saved_inv_std, new_mean, new_var] = forward(&Threads(2), isa, &case, relu);
+    for (isa, activation) in Isa::available().into_iter().flat_map(|isa| ACTIVATIONS.map(|a| (isa, a))) {
+        let [y, saved_mean, saved_inv_std, new_mean, new_var] = forward(&Threads(2), isa, &case, activation);
         for channel in 0..SHAPE.channels {
             let (mean, biased, unbiased) = statistics(&case.x, channel);
             let (inv_std, kept) = (1.0 / (biased + EPSILON).sqrt(), f64::from(0.9f32));
@@ -75,7 +78,12 @@ fn normalises_and_moves_the_running_statistics() {
             let (scale, bias) = (f64::from(case.small[0][channel]), f64::from(case.small[1][channel]));
             for i in of_channel(channel) {
                 let truth = (f64::from(case.x[i]) - mean) * inv_std * scale + bias;
-                near(y[i], if relu { truth.max(0.0) } else { truth }, 1e-5);
+                let truth = match activation {
+                    Activation::Identity => truth,
+                    Activation::Relu => truth.max(0.0),
+                    Activation::Capped(ceiling) => truth.max(0.0).min(f64::from(ceiling)),
+                };
+                near(y[i], truth, 1e-5);
             }
         }
     }
@@ -85,16 +93,22 @@ fn normalises_and_moves_the_running_statistics() {
 fn gradient_is_that_of_the_definition() {
     let case = case();
     let scale = &case.small[0];
-    for (isa, relu, frozen) in Isa::available().into_iter().flat_map(|isa| [(isa, true, false), (isa, false, true)]) {
-        let [y, mean, inv_std, ..] = forward(&Serial, isa, &case, relu);
+    let variants = |isa| ACTIVATIONS.into_iter().flat_map(move |a| [(isa, a, false), (isa, a, true)]);
+    for (isa, activation, frozen) in Isa::available().into_iter().flat_map(variants) {
+        let [y, mean, inv_std, ..] = forward(&Serial, isa, &case, activation);
         let (mut dx, mut dscale, mut dbias) = (vec![f32::NAN; y.len()], vec![0.0; 5], vec![0.0; 5]);
-        let inputs =
-            NormGradInputs { dy: &case.dy, x: &case.x, y: &y, scale, mean: &mean, inv_std: &inv_std, relu, frozen };
+        let (dy, x, y, mean, inv_std) = (&case.dy, &case.x, &y, &mean, &inv_std);
+        let inputs = NormGradInputs { dy, x, y, scale, mean, inv_std, activation, frozen };
         batch_norm_grad(&Threads(2), isa, SHAPE, &inputs, [&mut dx, &mut dscale, &mut dbias]);
         for channel in 0..SHAPE.channels {
             let (mean, inv) = (f64::from(mean[channel]), f64::from(inv_std[channel]));
             let normal = |i: usize| (f64::from(case.x[i]) - mean) * inv;
-            let dy = |i: usize| if relu && y[i] <= 0.0 { 0.0 } else { f64::from(case.dy[i]) };
+            let passes = |y: f32| match activation {
+                Activation::Identity => true,
+                Activation::Relu => y > 0.0,
+                Activation::Capped(ceiling) => y > 0.0 && y < ceiling,
+            };
+            let dy = |i: usize| if passes(y[i]) { f64::from(case.dy[i]) } else { 0.0 };
             let count = (SHAPE.batch * SHAPE.plane) as f64;
             let sum: f64 = of_channel(channel).map(dy).sum();
             let product: f64 = of_channel(channel).map(|i| dy(i) * normal(i)).sum();
@@ -114,5 +128,8 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     let case = case();
     let bits = |of: [Vec<f32>; 5]| of.concat().into_iter().map(f32::to_bits).collect::<Vec<_>>();
     let isa = Isa::detect();
-    assert_eq!(bits(forward(&Serial, isa, &case, true)), bits(forward(&Threads(4), isa, &case, true)));
+    assert_eq!(
+        bits(forward(&Serial, isa, &case, Activation::Relu)),
+        bits(forward(&Threads(4), isa, &case, Activation::Relu))
+    );
 }

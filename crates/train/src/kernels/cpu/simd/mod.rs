@@ -51,6 +51,8 @@ pub trait Simd: Copy + 'static {
     unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
     /// The larger; `b` where one of them is NaN.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// The smaller; `b` where one of them is NaN.
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     /// Square root.
     unsafe fn sqrt(a: Self::V) -> Self::V;
     /// To the nearest integer, ties to even.

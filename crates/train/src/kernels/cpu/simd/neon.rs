@@ -56,6 +56,7 @@ impl Simd for Neon {
         mul(a: float32x4_t, b: float32x4_t) -> float32x4_t = vmulq_f32(a, b);
         div(a: float32x4_t, b: float32x4_t) -> float32x4_t = vdivq_f32(a, b);
         max(a: float32x4_t, b: float32x4_t) -> float32x4_t = vmaxq_f32(a, b);
+        min(a: float32x4_t, b: float32x4_t) -> float32x4_t = vminq_f32(a, b);
         sqrt(a: float32x4_t) -> float32x4_t = vsqrtq_f32(a);
         round(a: float32x4_t) -> float32x4_t = vrndnq_f32(a);
         exp2_integer(a: float32x4_t) -> float32x4_t =

@@ -108,6 +108,10 @@ impl Simd for Portable {
         zip(a, b, |a, b| if a > b { a } else { b })
     }
     #[inline(always)]
+    unsafe fn min(a: V, b: V) -> V {
+        zip(a, b, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
     unsafe fn sqrt(a: V) -> V {
         map(a, f32::sqrt)
     }
