@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p swath-loader --example load -- DIR [--scenes N] [--samples N] [--epochs K] [--workers N]
-//!     [--cache-mib N] [--prefix URL] [--digest]
+//!     [--cache-mib N] [--prefetch N] [--prefix URL] [--digest]
 //! ```
 //! DIR holds `img_000.tif`, `mask_000.tif` and so on. The task is that of the comparison beside it: random windows of 256 px,
 //! cropped to 224, flipped, turned, normalised to float32, in batches of 16.
@@ -30,6 +30,7 @@ fn main() -> Result<(), Failure> {
     let options = Options {
         workers: number("workers", 0)?,
         cache_bytes: (number("cache-mib", 1024)? as u64) << 20,
+        prefetch: number("prefetch", Options::default().prefetch)?,
         ..Options::default()
     };
     let start = Instant::now();

@@ -8,6 +8,7 @@ use swath_raster::{Blocks, DType, Pixels, Window, with_dtype, with_samples};
 
 use crate::augment::view::View;
 use crate::augment::{Pipeline, resize};
+use crate::batch::Buffers;
 use crate::draw::Draw;
 use crate::error::Error;
 use crate::fuse::{Convert, Gain, place};
@@ -53,41 +54,52 @@ pub(crate) struct Developer<'a> {
     pub(crate) output_px: Option<usize>,
 }
 
-/// Gathers the samples of a batch in two growing buffers.
+/// Gathers the samples of a batch in two buffers, which may hold what an earlier batch left in them.
 #[derive(Debug, Default)]
 pub(crate) struct Assembly {
-    pub(crate) image: Vec<f32>,
-    pub(crate) target: Vec<u8>,
+    buffers: Buffers,
     pub(crate) size: Option<(usize, usize)>,
+    samples: usize,
     /// Samples that will come, so that room is made once.
     expected: usize,
 }
 
 impl Assembly {
-    pub(crate) fn for_samples(expected: usize) -> Assembly {
-        Assembly { expected, ..Assembly::default() }
+    pub(crate) fn for_samples(expected: usize, buffers: Buffers) -> Assembly {
+        Assembly { expected, buffers, ..Assembly::default() }
     }
 
-    /// Room for one more sample: planes of zeros, and targets to ignore.
+    /// Room for one more sample: planes to be written in full, and targets to ignore.
     fn slot(&mut self, bands: usize, size: (usize, usize)) -> Result<(&mut [f32], &mut [u8]), Error> {
         let first = *self.size.get_or_insert(size);
         if first != size {
             return Err(Error::Uneven { first, other: size });
         }
-        let (image, target) = (self.image.len(), self.target.len());
-        if image == 0 {
-            self.image.reserve(self.expected * bands * size.0 * size.1);
-            self.target.reserve(self.expected * size.0 * size.1);
+        let pixels = size.0 * size.1;
+        let whole = self.expected.max(self.samples + 1) * pixels;
+        if self.buffers.target.len() < whole || self.buffers.image.len() < whole * bands {
+            self.buffers.image.resize(whole * bands, 0.0);
+            self.buffers.target.resize(whole, IGNORE);
         }
-        self.image.resize(image + bands * size.0 * size.1, 0.0);
-        self.target.resize(target + size.0 * size.1, IGNORE);
-        Ok((&mut self.image[image..], &mut self.target[target..]))
+        let at = self.samples * pixels;
+        self.samples += 1;
+        let target = &mut self.buffers.target[at..at + pixels];
+        target.fill(IGNORE);
+        Ok((&mut self.buffers.image[at * bands..(at + pixels) * bands], target))
     }
 
-    fn drop_last(&mut self, bands: usize) {
-        let pixels = self.size.map_or(0, |(height, width)| height * width);
-        self.image.truncate(self.image.len().saturating_sub(bands * pixels));
-        self.target.truncate(self.target.len().saturating_sub(pixels));
+    fn drop_last(&mut self) {
+        self.samples -= 1;
+    }
+
+    /// What has been gathered of images of `bands` bands: `[n, band, row, col]` and `[n, row, col]`.
+    pub(crate) fn finish(self, bands: usize) -> Buffers {
+        let (height, width) = self.size.unwrap_or((0, 0));
+        let pixels = self.samples * height * width;
+        let mut buffers = self.buffers;
+        buffers.image.truncate(pixels * bands);
+        buffers.target.truncate(pixels);
+        buffers
     }
 }
 
@@ -107,10 +119,11 @@ impl Developer<'_> {
             pixels.window.col_px - draft.chip.window.col_px,
         );
         let size = (view.height, view.width);
-        let labelled = if self.pipeline.is_exact() && self.output_px.is_none_or(|px| size == (px, px)) {
+        let labelled = |target: &[u8]| min_valid <= 0.0 || labelled_share(target) >= min_valid;
+        let kept = if self.pipeline.is_exact() && self.output_px.is_none_or(|px| size == (px, px)) {
             let (image, target) = assembly.slot(bands, size)?;
             self.expose(&draft.chip, pixels, &view, Some(self.normaliser), image, target)?;
-            labelled_share(target)
+            labelled(target)
         } else {
             let mut sample = self.sample(&draft.chip, pixels, &view)?;
             self.pipeline.follow(&mut sample, &mut draft.draw)?;
@@ -119,12 +132,12 @@ impl Developer<'_> {
             }
             let (image, target) = assembly.slot(bands, (sample.view.height, sample.view.width))?;
             self.normalise(&sample, image, target);
-            labelled_share(target)
+            labelled(target)
         };
-        if labelled < min_valid {
-            assembly.drop_last(bands);
+        if !kept {
+            assembly.drop_last();
         }
-        Ok(labelled >= min_valid)
+        Ok(kept)
     }
 
     /// The chip as a sample of measured values.
@@ -156,7 +169,7 @@ impl Developer<'_> {
         target.iter_mut().zip(&valid).filter(|(_, valid)| !**valid).for_each(|(target, _)| *target = IGNORE);
     }
 
-    /// Fills image planes (zeros so far) and target with what the view shows of the pixels. Returns where pixels are
+    /// Fills image planes, all of them, and target with what the view shows of the pixels. Returns where pixels are
     /// invalid, `None` where all are valid; there the image is 0 and the target ignored.
     fn expose(
         &self,

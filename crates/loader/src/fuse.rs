@@ -1,7 +1,9 @@
 //! One pass over the pixels: out of a decoded block, through crop, flip and turn, to the converted and normalised value at
 //! its place in the batch.
 
-use ndarray::ArrayView2;
+use std::borrow::Cow;
+
+use ndarray::{ArrayView2, Axis};
 
 use crate::augment::view::View;
 
@@ -38,13 +40,14 @@ impl Gain {
     }
 }
 
-/// Rows and columns that are turned at a time: 16 x 16 values of input and output both stay in the first-level cache.
-const TURN_PX: usize = 16;
+/// Rows and columns that are turned at a time: 8 x 8 values go through registers, and 8 rows of a source are read as eight
+/// streams that the processor still prefetches.
+const TURN_PX: usize = 8;
 
 /// Puts a rectangle of source pixels, whose first lies at (row, col) of what `view` looks at, to where the view shows them
 /// in `plane` (`[row, col]` of the view's size). Source pixels that the view does not show are left out.
-#[inline]
-pub(crate) fn place<T: Copy, O>(
+#[inline(always)]
+pub(crate) fn place<T: Copy, O: Copy>(
     source: ArrayView2<'_, T>,
     (row, col): (i64, i64),
     view: &View,
@@ -61,78 +64,140 @@ pub(crate) fn place<T: Copy, O>(
     let source = source.slice_move(ndarray::s![skip_rows..rows, skip_cols..cols]);
     // Position of the first source pixel relative to the view's origin, and its place in the output.
     let (down, right) = (row + skip_rows as i64 - view.origin.0, col + skip_cols as i64 - view.origin.1);
+    let stride = view.width;
     if view.is_transposed() {
-        turned(
-            source,
-            (down * view.per_col.0, right * view.per_row.1),
-            (view.per_col.0 > 0, view.per_row.1 > 0),
-            view.width,
+        let (rows, cols) = source.dim();
+        let target = Target {
+            rows: Line::new(right * view.per_row.1, view.per_row.1 > 0, cols),
+            cols: Line::new(down * view.per_col.0, view.per_col.0 > 0, rows),
+            stride,
             plane,
-            f,
-        );
+        };
+        turned(&lines(&source), target, f);
     } else {
-        straight(
-            source,
-            (down * view.per_row.0, right * view.per_col.1),
-            (view.per_row.0 > 0, view.per_col.1 > 0),
-            view.width,
+        let (rows, cols) = source.dim();
+        let target = Target {
+            rows: Line::new(down * view.per_row.0, view.per_row.0 > 0, rows),
+            cols: Line::new(right * view.per_col.1, view.per_col.1 > 0, cols),
+            stride,
             plane,
-            f,
-        );
+        };
+        straight(&lines(&source), target, f);
     }
 }
 
-/// Source rows become output rows; `at` is the output (row, col) of the first source pixel, `forward` the direction of each.
-#[inline]
-fn straight<T: Copy, O>(
-    source: ArrayView2<'_, T>,
-    at: (i64, i64),
-    forward: (bool, bool),
+/// The rows of a source as they lie in memory; one whose pixels are not neighbours is copied.
+fn lines<'a, T: Copy>(source: &ArrayView2<'a, T>) -> Vec<Cow<'a, [T]>> {
+    let contiguous = |row: ndarray::ArrayView1<'a, T>| row.to_slice().map_or_else(|| row.to_vec().into(), Cow::from);
+    (0..source.nrows()).map(|row| contiguous(source.index_axis_move(Axis(0), row))).collect()
+}
+
+/// Places along one axis of the output, taken one after the other from the first on, or backwards.
+#[derive(Clone, Copy)]
+struct Line {
+    /// The lowest place.
+    low: usize,
+    count: usize,
+    forward: bool,
+}
+
+impl Line {
+    fn new(first: i64, forward: bool, count: usize) -> Line {
+        let low = if forward { first } else { first + 1 - count as i64 };
+        Line { low: low as usize, count, forward }
+    }
+
+    /// Where number `i` goes.
+    #[inline(always)]
+    fn at(self, i: usize) -> usize {
+        if self.forward { self.low + i } else { self.low + self.count - 1 - i }
+    }
+
+    /// The lowest place of `count` numbers from `i` on.
+    #[inline(always)]
+    fn low_of(self, i: usize, count: usize) -> usize {
+        if self.forward { self.low + i } else { self.low + self.count - i - count }
+    }
+}
+
+/// The rectangle of the output that is filled.
+struct Target<'a, O> {
+    rows: Line,
+    cols: Line,
     stride: usize,
-    plane: &mut [O],
-    f: impl Fn(T) -> O,
-) {
-    let cols = source.dim().1;
-    for (i, line) in source.outer_iter().enumerate() {
-        let row = (if forward.0 { at.0 + i as i64 } else { at.0 - i as i64 }) as usize;
-        let first = if forward.1 { at.1 as usize } else { at.1 as usize + 1 - cols };
-        let Some(out) = plane.get_mut(row * stride + first..row * stride + first + cols) else { return };
-        match (line.as_slice(), forward.1) {
-            (Some(line), true) => out.iter_mut().zip(line).for_each(|(o, &v)| *o = f(v)),
-            (Some(line), false) => out.iter_mut().rev().zip(line).for_each(|(o, &v)| *o = f(v)),
-            (None, true) => out.iter_mut().zip(line).for_each(|(o, &v)| *o = f(v)),
-            (None, false) => out.iter_mut().rev().zip(line).for_each(|(o, &v)| *o = f(v)),
+    plane: &'a mut [O],
+}
+
+impl<O> Target<'_, O> {
+    /// `count` places in a row of the output.
+    #[inline(always)]
+    fn row(&mut self, row: usize, low: usize, count: usize) -> &mut [O] {
+        let first = row * self.stride + low;
+        self.plane.get_mut(first..first + count).unwrap_or_default()
+    }
+}
+
+/// Source rows become output rows.
+#[inline(always)]
+fn straight<T: Copy, O>(source: &[Cow<'_, [T]>], mut target: Target<'_, O>, f: impl Fn(T) -> O) {
+    let cols = target.cols;
+    for (i, line) in source.iter().enumerate() {
+        let out = target.row(target.rows.at(i), cols.low, cols.count);
+        if cols.forward {
+            out.iter_mut().zip(&**line).for_each(|(o, &v)| *o = f(v));
+        } else {
+            out.iter_mut().rev().zip(&**line).for_each(|(o, &v)| *o = f(v));
         }
     }
 }
 
-/// Source rows become output columns; `at` is the output (column, row) of the first source pixel.
-#[inline]
-fn turned<T: Copy, O>(
-    source: ArrayView2<'_, T>,
-    at: (i64, i64),
-    forward: (bool, bool),
-    stride: usize,
-    plane: &mut [O],
-    f: impl Fn(T) -> O,
-) {
-    let (rows, cols) = source.dim();
-    for top in (0..rows).step_by(TURN_PX) {
-        let height = TURN_PX.min(rows - top);
-        let first = if forward.0 { at.0 + top as i64 } else { at.0 - (top + height) as i64 + 1 } as usize;
-        for left in (0..cols).step_by(TURN_PX) {
-            for col in left..(left + TURN_PX).min(cols) {
-                let row = (if forward.1 { at.1 + col as i64 } else { at.1 - col as i64 }) as usize;
-                let Some(out) = plane.get_mut(row * stride + first..row * stride + first + height) else { return };
-                let values = source.slice(ndarray::s![top..top + height, col]);
-                if forward.0 {
-                    out.iter_mut().zip(values).for_each(|(o, &v)| *o = f(v));
-                } else {
-                    out.iter_mut().rev().zip(values).for_each(|(o, &v)| *o = f(v));
+/// Source rows become output columns: source column `j` fills output row `rows.at(j)`.
+#[inline(always)]
+fn turned<T: Copy, O: Copy>(source: &[Cow<'_, [T]>], mut target: Target<'_, O>, f: impl Fn(T) -> O) {
+    let (rows, cols) = (target.rows, target.cols);
+    for (strip, lines) in source.chunks(TURN_PX).enumerate() {
+        let low = cols.low_of(strip * TURN_PX, lines.len());
+        let mut done = 0;
+        if let Ok(lines) = <&[Cow<'_, [T]>; TURN_PX]>::try_from(lines) {
+            let whole = |line: usize| lines[line].chunks_exact(TURN_PX);
+            let mut tiles: [_; TURN_PX] = std::array::from_fn(whole);
+            while let Some(tile) = next_tile(&mut tiles) {
+                for j in 0..TURN_PX {
+                    let out = target.row(rows.at(done + j), low, TURN_PX);
+                    let Some(out) = out.first_chunk_mut::<TURN_PX>() else { return };
+                    let column: [O; TURN_PX] = std::array::from_fn(|i| f(tile[i][j]));
+                    *out = column;
+                    if !cols.forward {
+                        out.reverse();
+                    }
                 }
+                done += TURN_PX;
+            }
+        }
+        for col in done..rows.count {
+            let out = target.row(rows.at(col), low, lines.len());
+            let values = lines.iter().filter_map(|line| line.get(col).copied());
+            if cols.forward {
+                out.iter_mut().zip(values).for_each(|(o, v)| *o = f(v));
+            } else {
+                out.iter_mut().rev().zip(values).for_each(|(o, v)| *o = f(v));
             }
         }
     }
+}
+
+/// The next square of pixels out of eight rows, `None` where less than a square is left.
+#[inline(always)]
+fn next_tile<'a, T: Copy>(rows: &mut [std::slice::ChunksExact<'a, T>; TURN_PX]) -> Option<[&'a [T; TURN_PX]; TURN_PX]> {
+    let mut tile = [None; TURN_PX];
+    for (row, chunks) in tile.iter_mut().zip(rows) {
+        *row = Some(chunks.next()?.first_chunk::<TURN_PX>()?);
+    }
+    let mut square = [tile[0]?; TURN_PX];
+    for (to, from) in square.iter_mut().zip(tile) {
+        *to = from?;
+    }
+    Some(square)
 }
 
 #[cfg(test)]

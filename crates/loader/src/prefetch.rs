@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::augment::Pipeline;
-use crate::batch::{Batch, ChipId};
+use crate::batch::{Batch, Buffers, ChipId, Pool};
 use crate::dataset::{Dataset, Options, Source};
 use crate::develop::{Assembly, Draft};
 use crate::draw::{Draw, Purpose};
@@ -138,6 +138,7 @@ struct Shop {
     plain: Pipeline,
     stop: AtomicBool,
     counters: Counters,
+    pool: Arc<Pool>,
 }
 
 #[derive(Debug, Default)]
@@ -203,6 +204,8 @@ impl Batches {
             plain: Pipeline::default(),
             stop: AtomicBool::new(false),
             counters: Counters::default(),
+            // As many as are made ahead, and the one that the consumer holds.
+            pool: Pool::new(ahead + 1),
         });
         let (jobs, todo) = channel();
         let (done, finished) = channel();
@@ -357,7 +360,7 @@ impl Shop {
         let inner = &self.dataset.inner;
         let normaliser = inner.normaliser().ok_or(Error::NoStatistics { method: "the recipe" })?;
         let developer = inner.developer(self.pipeline(), normaliser, self.schedule.output_px);
-        let mut assembly = Assembly::for_samples(job.chips.len());
+        let mut assembly = Assembly::for_samples(job.chips.len(), self.pool.take());
         let mut provenance = Vec::with_capacity(job.chips.len());
         for fetched in job.chips {
             let (mut draft, bytes) = fetched?;
@@ -377,17 +380,29 @@ impl Shop {
                 (draft, pixels) = self.redraw(chip.index, attempt)?;
             }
         }
-        self.mix(job.batch, &mut assembly, provenance.len());
-        finish(job.batch, assembly, provenance, self.dataset.band_names().len())
+        self.finish(job.batch, assembly, provenance)
+    }
+
+    fn finish(&self, index: u64, assembly: Assembly, provenance: Vec<ChipId>) -> Result<Batch, Error> {
+        let (samples, bands, size) = (provenance.len(), self.dataset.band_names().len(), assembly.size);
+        let mut buffers = assembly.finish(bands);
+        self.mix(index, &mut buffers, samples, size);
+        let (height, width) = size.unwrap_or((0, 0));
+        let image = Array4::from_shape_vec((samples, bands, height, width), buffers.image);
+        let target = Array3::from_shape_vec((samples, height, width), buffers.target);
+        match (image, target) {
+            (Ok(image), Ok(target)) => Ok(Batch { index, image, target, provenance, pool: self.pool.clone() }),
+            _ => Err(Error::Worker { batch: index }),
+        }
     }
 
     /// Mixes the samples of a training batch, as the recipe says.
-    fn mix(&self, batch: u64, assembly: &mut Assembly, samples: usize) {
-        let (Some((_, epoch)), Some(size)) = (&self.schedule.training, assembly.size) else { return };
+    fn mix(&self, batch: u64, buffers: &mut Buffers, samples: usize, size: Option<(usize, usize)>) {
+        let (Some((_, epoch)), Some(size)) = (&self.schedule.training, size) else { return };
         let recipe = &self.dataset.inner.recipe;
         let mut draw = Draw::new(recipe.seed, Purpose::Mix, *epoch, batch);
         for mix in &recipe.mix {
-            mix.apply(&mut assembly.image, &mut assembly.target, samples, size, &mut draw);
+            mix.apply(&mut buffers.image, &mut buffers.target, samples, size, &mut draw);
         }
     }
 
@@ -420,14 +435,3 @@ impl Shop {
 /// Windows tried for one sample before it is taken as it is; where a twentieth of the ground is good enough, all 24 fail in
 /// 3 samples of 10, and the recipe asks for too much.
 const MAX_REDRAWS: u32 = 24;
-
-fn finish(index: u64, assembly: Assembly, provenance: Vec<ChipId>, bands: usize) -> Result<Batch, Error> {
-    let (height, width) = assembly.size.unwrap_or((0, 0));
-    let samples = provenance.len();
-    let image = Array4::from_shape_vec((samples, bands, height, width), assembly.image);
-    let target = Array3::from_shape_vec((samples, height, width), assembly.target);
-    match (image, target) {
-        (Ok(image), Ok(target)) => Ok(Batch { index, image, target, provenance }),
-        _ => Err(Error::Worker { batch: index }),
-    }
-}

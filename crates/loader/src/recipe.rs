@@ -199,8 +199,8 @@ pub struct Recipe {
     pub on_small: OnSmall,
     /// Training windows with a smaller share of valid, labelled pixels are drawn again (default 0: all are kept).
     pub min_valid: f64,
-    /// Windows are put in an order that revisits nearby pixels within this many samples (default 1024); a smaller
-    /// horizon needs less cache, a larger one mixes better.
+    /// An epoch larger than this many samples (default 512) is read in runs of so many, each from a few neighbourhoods of
+    /// 1024 px in all scenes and shuffled; a smaller horizon needs less cache, a larger one mixes better.
     pub horizon: usize,
 }
 
@@ -225,7 +225,7 @@ impl Default for Recipe {
             seed: 0,
             on_small: OnSmall::default(),
             min_valid: 0.0,
-            horizon: 1024,
+            horizon: 512,
         }
     }
 }
