@@ -162,10 +162,10 @@ fn turned<T: Copy, O: Copy>(source: &[Cow<'_, [T]>], mut target: Target<'_, O>, 
             let whole = |line: usize| lines[line].chunks_exact(TURN_PX);
             let mut tiles: [_; TURN_PX] = std::array::from_fn(whole);
             while let Some(tile) = next_tile(&mut tiles) {
-                for j in 0..TURN_PX {
+                let columns: [[O; TURN_PX]; TURN_PX] = std::array::from_fn(|j| tile.map(|row| f(row[j])));
+                for (j, column) in columns.into_iter().enumerate() {
                     let out = target.row(rows.at(done + j), low, TURN_PX);
                     let Some(out) = out.first_chunk_mut::<TURN_PX>() else { return };
-                    let column: [O; TURN_PX] = std::array::from_fn(|i| f(tile[i][j]));
                     *out = column;
                     if !cols.forward {
                         out.reverse();
