@@ -21,6 +21,7 @@ zoo=runs/zoo
 echo "# training step"
 "$python" benches/peers/step.py --swath "$swath" --torch-step "$peers/torch_step.py"
 echo "# loader"
-benches/peers/loader.sh
+cargo build --release -q -p swath-loader --example load
+"$python" benches/peers/loader.py --peers "$peers"
 echo "# learning, on one reservoir"
 "$python" benches/peers/boadella.py --swath "$swath" --data "$data/boadella" --recipe "$peers/torch_boadella.py"

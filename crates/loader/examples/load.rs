@@ -38,9 +38,12 @@ fn main() -> Result<(), Failure> {
     let mut opened_s = Some(start.elapsed().as_secs_f64());
     for epoch in 0..number("epochs", 2)? as u64 {
         let mut digest = Sha256::new();
+        let begun = Instant::now();
         let mut batches = dataset.train(epoch)?;
+        let mut first_batch_s = None;
         for batch in batches.by_ref() {
             let batch = batch?;
+            first_batch_s.get_or_insert_with(|| begun.elapsed().as_secs_f64());
             if flags.contains_key("digest") {
                 batch.image.iter().for_each(|value| digest.update(value.to_le_bytes()));
                 batch.target.iter().for_each(|value| digest.update([*value]));
@@ -51,7 +54,7 @@ fn main() -> Result<(), Failure> {
         println!(
             "{{\"epoch\": {epoch}, \"samples\": {}, \"samples_per_s\": {:.1}, \"wait_share\": {:.3}, \"decode_s\": {:.3}, \
              \"develop_s\": {:.3}, \"requests\": {}, \"bytes\": {}, \"cache_hits\": {}, \"cache_misses\": {}, \
-             \"peak_mib\": {:.0}, \"open_s\": {:.4}, \"digest\": \"{}\"}}",
+             \"peak_mib\": {:.0}, \"open_s\": {:.4}, \"first_batch_s\": {:.4}, \"digest\": \"{}\"}}",
             progress.samples,
             progress.samples_per_s,
             progress.wait_share,
@@ -63,6 +66,7 @@ fn main() -> Result<(), Failure> {
             cache.misses,
             peak_mib(),
             opened_s.take().unwrap_or(0.0),
+            first_batch_s.unwrap_or(0.0),
             if flags.contains_key("digest") { format!("{:x}", digest.finalize()) } else { String::new() },
         );
     }

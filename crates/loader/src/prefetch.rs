@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use ndarray::{Array3, Array4};
 use swath_raster::{BlockCache, Fetcher, Window};
 use tokio::runtime::{Builder, Runtime};
@@ -295,7 +296,8 @@ impl Drop for Batches {
     }
 }
 
-/// Fetches batches in order, as many at once as there are permits.
+/// Fetches batches in order, as many at once as there are permits, and all chips of a batch at once; the fetcher bounds
+/// what is under way.
 async fn feed(shop: Arc<Shop>, permits: Arc<Semaphore>, jobs: Sender<Job>, batches: std::ops::Range<u64>) {
     let mut fetches = JoinSet::new();
     for batch in batches {
@@ -303,10 +305,7 @@ async fn feed(shop: Arc<Shop>, permits: Arc<Semaphore>, jobs: Sender<Job>, batch
         permit.forget();
         let (shop, jobs) = (shop.clone(), jobs.clone());
         fetches.spawn(async move {
-            let mut chips = Vec::with_capacity(shop.schedule.batch);
-            for &chip in shop.schedule.chips(batch) {
-                chips.push(shop.fetch(chip).await);
-            }
+            let chips = join_all(shop.schedule.chips(batch).iter().map(|&chip| shop.fetch(chip))).await;
             // Where nobody listens any more, nobody wants it.
             let _ = jobs.send(Job { batch, chips });
         });

@@ -10,6 +10,8 @@ pub(crate) use layer::{Layer, LayerBytes, LayerPixels, LayerPlan};
 
 use std::sync::Arc;
 
+use futures::future::{try_join, try_join_all};
+
 use swath_catalog::AssetRef;
 use swath_raster::{BlockCache, Fetcher, Grid, Raster, Window};
 
@@ -59,12 +61,11 @@ impl Scene {
         recipe: &Recipe,
         fetcher: &Fetcher,
     ) -> Result<Scene, Error> {
-        let mut files: Vec<(&AssetRef, Arc<Raster>)> = Vec::with_capacity(images.len());
-        for image in images {
-            let href = image.href.to_string();
-            let opened = fetcher.open(&href).await;
-            files.push((image, opened.map_err(|source| Error::Raster { item: id.to_owned(), source })?));
-        }
+        let opened = images.iter().map(async |image| {
+            let opened = fetcher.open(&image.href.to_string()).await;
+            Ok((image, opened.map_err(|source| Error::Raster { item: id.to_owned(), source })?))
+        });
+        let files: Vec<(&AssetRef, Arc<Raster>)> = try_join_all(opened).await?;
         let grid = reference(&files).ok_or(Error::NoPairs)?;
         if grid.crs.is_none() {
             return Err(Error::NoCrs { item: id.to_owned(), href: images[0].href.to_string() });
@@ -125,19 +126,21 @@ pub(crate) struct ScenePlan {
 }
 
 impl ScenePlan {
-    /// Brings the blocks; those that the cache holds cost nothing.
+    /// Brings the blocks, of all layers at once; those that the cache holds cost nothing.
     pub(crate) async fn fetch(self, scene: &Scene, fetcher: &Fetcher, cache: &BlockCache) -> Result<SceneBytes, Error> {
-        let mut layers = Vec::with_capacity(self.layers.len());
-        for (plan, layer) in self.layers.into_iter().zip(&scene.layers) {
-            layers.push(plan.fetch(fetcher, cache).await.map_err(|source| layer.failed(self.window, source))?);
-        }
-        let label = match (self.label, &scene.truth) {
-            (Some(plan), Truth::Raster { layer, .. }) => {
-                Some(plan.fetch(fetcher, cache).await.map_err(|source| layer.failed(self.window, source))?)
-            }
-            _ => None,
+        let window = self.window;
+        let bring = async |plan: LayerPlan, layer: &Layer| {
+            plan.fetch(fetcher, cache).await.map_err(|source| layer.failed(window, source))
         };
-        Ok(SceneBytes { window: self.window, layers, label })
+        let layers = try_join_all(self.layers.into_iter().zip(&scene.layers).map(|(plan, layer)| bring(plan, layer)));
+        let label = async {
+            match (self.label, &scene.truth) {
+                (Some(plan), Truth::Raster { layer, .. }) => bring(plan, layer).await.map(Some),
+                _ => Ok(None),
+            }
+        };
+        let (layers, label) = try_join(layers, label).await?;
+        Ok(SceneBytes { window, layers, label })
     }
 }
 
