@@ -12,11 +12,13 @@ use crate::lowering::lower;
 use crate::model::Model;
 use crate::optimizer::{self, Update};
 use crate::options::TrainingOptions;
+use crate::scaling;
 use crate::training_graph::{Parts, Role, TrainingGraph, finish, header, loss_outputs, with_state};
 
 /// Two graphs that together take one optimiser step over several batches.
 ///
-/// For each batch run `gradients`; after the last run `update` with [`AccumulatingGraphs::SCALE`] set to one over the number of
+/// In float16 the loss scale is an input of `gradients`, and `update` tells whether the sums were finite; where they were not it changes
+/// nothing. For each batch run `gradients`; after the last run `update` with [`AccumulatingGraphs::SCALE`] set to one over the number of
 /// batches, then set the sums back to zero. The outcome is the step over the mean of the batches' losses. BatchNormalization sees each
 /// batch by itself, as in PyTorch.
 #[derive(Debug, Clone)]
@@ -48,7 +50,7 @@ pub fn accumulating_graphs(model: &Model, options: &TrainingOptions) -> Result<A
 }
 
 fn sum_graph(model: &Model, options: &TrainingOptions, backward: Backward) -> Result<TrainingGraph> {
-    let Backward { graph, mut builder, gradients, statistics, opset } = backward;
+    let Backward { graph, mut builder, gradients, statistics, finite, opset } = backward;
     let mut updates = Vec::new();
     let mut inputs = Vec::new();
     for (parameter, gradient) in &gradients {
@@ -59,8 +61,16 @@ fn sum_graph(model: &Model, options: &TrainingOptions, backward: Backward) -> Re
         let updated = builder.add(&name, gradient)?;
         updates.push(Update { input: name.clone(), name, role: Role::GradientSum, updated });
     }
-    for (name, updated) in statistics {
-        updates.push(Update { name: name.clone(), role: Role::RunningStatistic, input: name, updated });
+    let statistics = statistics.into_iter().map(|(name, updated)| Update {
+        name: name.clone(),
+        role: Role::RunningStatistic,
+        input: name,
+        updated,
+    });
+    match &finite {
+        // The sums must show an overflow to the update.
+        Some(finite) => updates.extend(scaling::held(statistics.collect(), finite, &mut builder)?),
+        None => updates.extend(statistics),
     }
     let mut outputs = loss_outputs(&builder)?;
     let state = with_state(&graph, &mut builder, &updates, &mut inputs, &mut outputs)?;
@@ -89,8 +99,13 @@ fn update_graph(model: &Model, options: &TrainingOptions, backward: &Backward) -
         inputs.push(ValueInfo::fixed(&sum, DataType::F32, &dims));
         means.push((parameter.clone(), builder.mul(&sum, AccumulatingGraphs::SCALE)?));
     }
-    let updates = optimizer::updates(options, &means, &mut builder)?;
+    let mut updates = optimizer::updates(options, &means, &mut builder)?;
     let mut outputs = Vec::new();
+    if backward.finite.is_some() {
+        let finite = scaling::all_finite(&means, &mut builder)?;
+        updates = scaling::held(updates, &finite, &mut builder)?;
+        outputs.push(scaling::finite_output(&finite, &mut builder)?);
+    }
     let state = with_state(&backward.graph, &mut builder, &updates, &mut inputs, &mut outputs)?;
     let graph =
         Graph::new(builder.nodes, inputs, outputs, builder.initializers.into_iter().collect::<BTreeMap<_, _>>())?;

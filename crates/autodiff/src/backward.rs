@@ -6,9 +6,10 @@ use crate::forward::Forward;
 use crate::graph::{DataType, Graph, Node, Patch, Tensor, ValueInfo};
 use crate::infer::Fact;
 use crate::loss::{self, Ground};
-use crate::options::TrainingOptions;
+use crate::options::{Precision, TrainingOptions};
 use crate::parameters::Parameter;
 use crate::rules::differentiate;
+use crate::scaling;
 use crate::training_graph::TrainingGraph;
 
 /// Network and loss as a graph, and a builder that holds the nodes of the backward pass.
@@ -19,12 +20,15 @@ pub(crate) struct Backward {
     pub(crate) gradients: Vec<(Parameter, String)>,
     /// Running statistics and their updated values.
     pub(crate) statistics: Vec<(String, String)>,
+    /// Where the loss is scaled: the value that tells whether all gradients are finite.
+    pub(crate) finite: Option<String>,
     pub(crate) opset: i64,
 }
 
 impl Backward {
     pub(crate) fn of(forward: Forward, options: &TrainingOptions) -> Result<Self> {
         let Forward { graph, facts, opset, trained, statistics } = forward;
+        let scaled = options.precision == Precision::Float16;
         let mut builder = Builder::new("loss", opset, facts);
         let (graph, builder) = {
             let target = target_info(options, &builder)?;
@@ -32,6 +36,10 @@ impl Backward {
             write_loss(options, &mut builder)?;
             let mut inputs = graph.inputs().to_vec();
             inputs.push(target);
+            if scaled {
+                builder.facts.insert(TrainingGraph::LOSS_SCALE, Fact::new(DataType::F32, &[]))?;
+                inputs.push(scaling::scale_input());
+            }
             let mut outputs = graph.outputs().to_vec();
             outputs.push(ValueInfo::fixed(TrainingGraph::LOSS, DataType::F32, &[]));
             let patch = Patch {
@@ -44,13 +52,19 @@ impl Backward {
             (graph.patched(patch)?, builder)
         };
         let mut builder = Builder::new("gradient", opset, builder.facts);
-        let one = builder.constant(Tensor::scalar(1.0))?;
+        let factor =
+            if scaled { TrainingGraph::LOSS_SCALE.to_owned() } else { builder.constant(Tensor::scalar(1.0))? };
         let wanted: Vec<String> = trained.iter().map(|p| p.name.clone()).collect();
-        let seed = [(TrainingGraph::LOSS.to_owned(), one)];
-        let (builder, found) = differentiate(&graph, builder, &seed, &wanted)?;
+        let seed = [(TrainingGraph::LOSS.to_owned(), factor)];
+        let (mut builder, found) = differentiate(&graph, builder, &seed, &wanted)?;
         // A parameter that the loss does not depend on (a head whose output is unused) has no gradient and is not trained.
-        let gradients = trained.into_iter().zip(found).filter_map(|(p, gradient)| gradient.map(|g| (p, g))).collect();
-        Ok(Self { graph, builder, gradients, statistics, opset })
+        let mut gradients: Vec<_> = trained.into_iter().zip(found).filter_map(|(p, g)| g.map(|g| (p, g))).collect();
+        let mut finite = None;
+        if scaled && !gradients.is_empty() {
+            gradients = scaling::unscaled(gradients, &mut builder)?;
+            finite = Some(scaling::all_finite(&gradients, &mut builder)?);
+        }
+        Ok(Self { graph, builder, gradients, statistics, finite, opset })
     }
 }
 

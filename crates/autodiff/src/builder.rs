@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Attribute, DataType, Node, SWATH_DOMAIN, Tensor};
 use crate::infer::{Fact, Facts, Query, infer_node};
 use crate::onnx::dtype_to_onnx;
@@ -49,12 +49,31 @@ impl Builder {
 
     /// Adds a node with its outputs named already; what it yields becomes known.
     pub(crate) fn push(&mut self, node: Node) -> Result<()> {
+        self.check_types(&node)?;
         let yielded = infer_node(&node, &self.facts)?;
         for (name, fact) in node.outputs.iter().zip(yielded).filter(|(name, _)| !name.is_empty()) {
             self.facts.insert(name, fact)?;
         }
         self.nodes.push(node);
         Ok(())
+    }
+
+    /// Operators that take one type at all inputs are given one; anything else is an error of the rule that wrote the node.
+    fn check_types(&self, node: &Node) -> Result<()> {
+        let alike =
+            ["Add", "Sub", "Mul", "Div", "Max", "Min", "MatMul", "Gemm", "Conv", "ConvTranspose", "Concat", "Greater"];
+        if !alike.contains(&node.operator.as_str()) {
+            return Ok(());
+        }
+        let mut types = Vec::new();
+        for input in node.inputs.iter().filter(|name| !name.is_empty()) {
+            types.push(self.dtype(input)?);
+        }
+        if types.windows(2).all(|pair| pair[0] == pair[1]) {
+            return Ok(());
+        }
+        let what = format!("'{}' would read the types {types:?}", node.label());
+        Err(Error::Internal { place: format!("writing {}", node.kind()), what })
     }
 
     /// Adds a node of any domain with so many outputs, and names them.
@@ -170,9 +189,19 @@ impl Builder {
         self.op("Neg", &[a])
     }
 
+    /// A scalar constant of a value's type.
+    pub(crate) fn scalar_like(&mut self, a: &str, value: f64) -> Result<String> {
+        let scalar = self.scalar(value)?;
+        let dtype = self.dtype(a)?;
+        if dtype == DataType::F32 {
+            return Ok(scalar);
+        }
+        self.once(&format!("{scalar} as {dtype:?}"), |b| b.cast(&scalar, dtype))
+    }
+
     /// A value times a number.
     pub(crate) fn scale(&mut self, a: &str, factor: f64) -> Result<String> {
-        let factor = self.scalar(factor)?;
+        let factor = self.scalar_like(a, factor)?;
         self.mul(a, &factor)
     }
 
@@ -192,13 +221,23 @@ impl Builder {
         self.op_with("Transpose", &[a], &[("perm", Attribute::Ints(perm))])
     }
 
-    /// Sum over axes; the value itself where there are none.
+    /// Sum over axes, added up in float32 at least and given in the value's type; the value itself where there are none.
     pub(crate) fn reduce_sum(&mut self, a: &str, axes: &[usize], keep: bool) -> Result<String> {
         if axes.is_empty() {
             return Ok(a.to_owned());
         }
         let axes = self.sizes(axes)?;
-        self.op_with("ReduceSum", &[a, &axes], &[("keepdims", Attribute::Int(i64::from(keep)))])
+        let wide = self.widened(a)?;
+        let sum = self.op_with("ReduceSum", &[&wide, &axes], &[("keepdims", Attribute::Int(i64::from(keep)))])?;
+        self.cast(&sum, self.dtype(a)?)
+    }
+
+    /// A value in float32 where it is of a smaller float type.
+    pub(crate) fn widened(&mut self, a: &str) -> Result<String> {
+        match self.dtype(a)? {
+            DataType::F16 | DataType::Bf16 => self.cast(a, DataType::F32),
+            _ => Ok(a.to_owned()),
+        }
     }
 
     /// Maximum over one axis, which stays with length one.

@@ -9,6 +9,7 @@ use crate::model::Model;
 use crate::options::TrainingOptions;
 use crate::parameters::{Parameter, parameters, separate};
 use crate::pattern::matches_parameter;
+use crate::precision::in_mixed_precision;
 use crate::resizable::at_shape;
 use crate::simplify::simplify;
 use crate::training_form::training_form;
@@ -51,8 +52,12 @@ impl Forward {
         check_output(&facts)?;
         let reached = reached(&graph, trained.iter().map(|p| p.name.as_str()));
         let (patch, statistics) = training_form(&graph, options.batchnorm, &reached)?;
-        let graph = graph.patched(patch)?;
-        let facts = infer_graph(&graph, &shapes, &variables)?;
+        let mut graph = graph.patched(patch)?;
+        let mut facts = infer_graph(&graph, &shapes, &variables)?;
+        if let Some(low) = options.precision.low() {
+            graph = in_mixed_precision(graph, &facts, low)?;
+            facts = infer_graph(&graph, &shapes, &variables)?;
+        }
         Ok(Self { graph, facts, opset, trained, statistics })
     }
 }
@@ -115,6 +120,8 @@ fn with_standard_names(graph: Graph, options: &TrainingOptions) -> Result<Graph>
         TrainingGraph::LEARNING_RATE,
         TrainingGraph::STEP,
         TrainingGraph::MOMENTUM,
+        TrainingGraph::LOSS_SCALE,
+        TrainingGraph::FINITE,
     ];
     let mut rename: BTreeMap<String, String> = BTreeMap::new();
     for name in reserved.iter().filter(|name| !wanted.contains_key(**name)) {

@@ -1,5 +1,6 @@
 //! What a caller asks of a training graph: shapes, losses, optimiser, what is frozen.
 
+use crate::graph::DataType;
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 
@@ -21,6 +22,32 @@ pub enum Lowering {
     Plain,
     /// Operators of domain `swath` where plain ones are slow: needs the kernels of swath-train.
     Swath,
+}
+
+/// Type in which the network's products (convolutions and matrix products, and their gradients) are computed.
+///
+/// Parameters, moments, statistics, losses and the optimiser are float32 whatever the type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Precision {
+    /// float32 throughout.
+    #[default]
+    Float32,
+    /// bfloat16: the range of float32 with 8 bits of mantissa.
+    BFloat16,
+    /// float16: 11 bits of mantissa and a small range, so that the loss is scaled up for the gradients' sake: the graph takes
+    /// [`TrainingGraph::LOSS_SCALE`](crate::TrainingGraph::LOSS_SCALE), and a step whose gradients overflow changes nothing.
+    Float16,
+}
+
+impl Precision {
+    /// The low type, where there is one.
+    pub(crate) fn low(self) -> Option<DataType> {
+        match self {
+            Self::Float32 => None,
+            Self::BFloat16 => Some(DataType::Bf16),
+            Self::Float16 => Some(DataType::F16),
+        }
+    }
 }
 
 /// Parameters that train at a rate or with a weight decay of their own.
@@ -62,6 +89,8 @@ pub struct TrainingOptions {
     pub ema_decay: Option<f64>,
     /// Operators the graph is written in.
     pub lowering: Lowering,
+    /// Type of the network's products.
+    pub precision: Precision,
 }
 
 impl TrainingOptions {
@@ -81,6 +110,7 @@ impl TrainingOptions {
             clip_norm: None,
             ema_decay: None,
             lowering: Lowering::Plain,
+            precision: Precision::Float32,
         }
     }
 }

@@ -30,7 +30,11 @@ pub(crate) fn training_form(
                 }
                 patch.remove.insert(index);
                 patch.remove.extend(activation.as_ref().map(|a| a.node));
-                let mut fused = batch_norm(graph, node, activation, frozen)?;
+                let y = match &activation {
+                    Some(activation) => graph.nodes()[activation.node].result()?,
+                    None => node.result()?,
+                };
+                let mut fused = batch_norm(node, y, activation.as_ref(), frozen);
                 if !frozen {
                     for (input, output) in [(3, 3), (4, 4)] {
                         update_statistic(&mut fused, input, output, &mut statistics);
@@ -97,11 +101,12 @@ fn update_statistic(node: &mut Node, input: usize, output: usize, statistics: &m
     }
 }
 
-fn batch_norm(graph: &Graph, node: &Node, activation: Option<Activation>, frozen: bool) -> Result<Node> {
-    let y = match &activation {
-        Some(activation) => graph.nodes()[activation.node].result()?,
-        None => node.result()?,
-    };
+/// A layer with its running statistics, as the operator whose data need not be of the statistics' type.
+pub(crate) fn by_running_statistics(node: &Node) -> Result<Node> {
+    Ok(batch_norm(node, node.result()?, None, true))
+}
+
+fn batch_norm(node: &Node, y: &str, activation: Option<&Activation>, frozen: bool) -> Node {
     let mut fused = Node::new("BatchNorm", &[], &[])
         .in_domain(SWATH_DOMAIN)
         .with("epsilon", Attribute::Float(node.float("epsilon", 1e-5)))
@@ -123,7 +128,7 @@ fn batch_norm(graph: &Graph, node: &Node, activation: Option<Activation>, frozen
         statistic("new_mean"),
         statistic("new_var"),
     ];
-    Ok(fused)
+    fused
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::lowering::lower;
 use crate::model::{Header, Model};
 use crate::optimizer::{self, Update};
 use crate::options::{Lowering, TrainingOptions};
+use crate::scaling;
 
 /// What a piece of training state is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +51,9 @@ pub struct StateTensor {
 /// One optimiser step as an ONNX graph.
 ///
 /// Inputs: [`TrainingGraph::INPUT`], [`TrainingGraph::TARGET`], [`TrainingGraph::LEARNING_RATE`],
-/// [`TrainingGraph::STEP`], [`TrainingGraph::MOMENTUM`] where asked for, and every state tensor's `input`.
-/// Outputs: [`TrainingGraph::LOSS`], [`TrainingGraph::LOGITS`] and every state tensor's `output`.
+/// [`TrainingGraph::STEP`], [`TrainingGraph::MOMENTUM`] where asked for, [`TrainingGraph::LOSS_SCALE`] in float16, and every state
+/// tensor's `input`. Outputs: [`TrainingGraph::LOSS`], [`TrainingGraph::LOGITS`], [`TrainingGraph::FINITE`] in float16, and every state
+/// tensor's `output`.
 #[derive(Debug, Clone)]
 pub struct TrainingGraph {
     /// The graph; serialise it with [`Model::to_bytes`].
@@ -71,6 +73,12 @@ impl TrainingGraph {
     pub const STEP: &'static str = "step";
     /// First decay of the optimiser in this step: float32 scalar; an input only where the options ask for it.
     pub const MOMENTUM: &'static str = "momentum";
+    /// Factor on the loss that gradients are computed of: float32 scalar; an input only in float16. Gradients are divided by it before
+    /// they are clipped and used.
+    pub const LOSS_SCALE: &'static str = "loss_scale";
+    /// Whether all gradients of the step were finite: float32 scalar, 1 or 0; an output only in float16. After a 0 every piece of state
+    /// is as it was before the step.
+    pub const FINITE: &'static str = "gradients_finite";
     /// Loss: float32 scalar.
     pub const LOSS: &'static str = "loss";
     /// The network's output: float32 `[N, classes, H, W]`.
@@ -81,14 +89,17 @@ impl TrainingGraph {
 ///
 /// Inputs are `x` (float32 `[N, C, H, W]`) and `target` (int64 `[N, H, W]`), parameters are initializers; outputs are
 /// `loss`, `logits`, `grad/<parameter>` for each trained parameter and, with batch statistics,
-/// `stat/<running statistic>` for each updated statistic.
+/// `stat/<running statistic>` for each updated statistic. In float16 it takes `loss_scale` and yields `gradients_finite` besides.
 ///
 /// # Errors
 /// When the options contradict the model, or an operator on the gradient path has no rule.
 pub fn gradient_graph(model: &Model, options: &TrainingOptions) -> Result<Model> {
     let backward = Backward::of(Forward::of(model, options)?, options)?;
-    let Backward { graph, mut builder, gradients, statistics, opset } = backward;
+    let Backward { graph, mut builder, gradients, statistics, finite, opset } = backward;
     let mut outputs = loss_outputs(&builder)?;
+    if let Some(finite) = &finite {
+        outputs.push(scaling::finite_output(finite, &mut builder)?);
+    }
     for (parameter, gradient) in &gradients {
         outputs.push(named(&mut builder, &format!("grad/{}", parameter.name), gradient)?);
     }
@@ -104,7 +115,7 @@ pub fn gradient_graph(model: &Model, options: &TrainingOptions) -> Result<Model>
 /// When the options contradict the model, or an operator on the gradient path has no rule.
 pub fn training_graph(model: &Model, options: &TrainingOptions) -> Result<TrainingGraph> {
     let backward = Backward::of(Forward::of(model, options)?, options)?;
-    let Backward { graph, mut builder, gradients, statistics, opset } = backward;
+    let Backward { graph, mut builder, gradients, statistics, finite, opset } = backward;
     let mut inputs = vec![
         ValueInfo::fixed(TrainingGraph::LEARNING_RATE, DataType::F32, &[]),
         ValueInfo::fixed(TrainingGraph::STEP, DataType::F32, &[]),
@@ -120,6 +131,10 @@ pub fn training_graph(model: &Model, options: &TrainingOptions) -> Result<Traini
         updates.push(Update { name: name.clone(), role: Role::RunningStatistic, input: name, updated });
     }
     let mut outputs = loss_outputs(&builder)?;
+    if let Some(finite) = &finite {
+        updates = scaling::held(updates, finite, &mut builder)?;
+        outputs.push(scaling::finite_output(finite, &mut builder)?);
+    }
     let state = with_state(&graph, &mut builder, &updates, &mut inputs, &mut outputs)?;
     let states = state.iter().map(|s| s.input.clone()).collect();
     let model = finish(model, options, Parts { graph, builder, inputs, outputs, states, opset })?;

@@ -71,8 +71,9 @@ pub(super) fn batch_normalization(query: &Query<'_>) -> Result<Vec<Fact>> {
             return Err(query.fail(format!("scale, bias, mean and variance of {channels} values each are needed")));
         }
     }
+    let statistics = query.input(3)?.dtype;
     let mut facts = vec![Fact::new(x.dtype, &x.dims)];
-    facts.extend((0..4).map(|_| Fact::new(x.dtype, &[channels])));
+    facts.extend((0..4).map(|_| Fact::new(statistics, &[channels])));
     Ok(facts)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::builder::Builder;
 use crate::error::Result;
-use crate::graph::{Attribute, DataType, Node, Tensor};
+use crate::graph::{Attribute, Node, Tensor};
 
 /// X, scale, bias, mean, var -> Y, saved_mean, saved_inv_std, new_mean, new_var
 pub(super) fn forward(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
@@ -13,9 +13,13 @@ fn by_running_statistics(node: &Node, builder: &mut Builder) -> Result<Vec<Strin
     let epsilon = node.float("epsilon", 1e-5);
     let mut standard = Node::new("BatchNormalization", &[], &[]).with("epsilon", Attribute::Float(epsilon));
     standard.inputs.clone_from(&node.inputs);
+    if let Some(x) = standard.inputs.first_mut() {
+        *x = builder.widened(x)?;
+    }
     let outputs = builder.emit(standard, 1)?;
     let (mean, var) = (node.required(3)?, node.required(4)?);
     let y = activated(node, &outputs[0], builder)?;
+    let y = builder.cast(&y, builder.dtype(node.required(0)?)?)?;
     let inv_std = inverse_deviation(var, epsilon, builder)?;
     Ok(vec![y, mean.to_owned(), inv_std, mean.to_owned(), var.to_owned()])
 }
@@ -38,9 +42,11 @@ fn by_the_batch(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
     // read: the operator gets copies. With momentum 0 their values do not matter.
     let copies = [builder.scale(node.required(3)?, 0.0)?, builder.scale(node.required(4)?, 0.0)?];
     standard.inputs = node.inputs.iter().take(3).cloned().chain(copies).collect();
+    standard.inputs[0] = builder.widened(&standard.inputs[0])?;
     let outputs = builder.emit(standard, 3)?;
     let (mean, var) = (&outputs[1], &outputs[2]);
     let y = activated(node, &outputs[0], builder)?;
+    let y = builder.cast(&y, builder.dtype(node.required(0)?)?)?;
     let inv_std = inverse_deviation(var, epsilon, builder)?;
     let old = f64::from(momentum);
     let new_mean = moving(node.required(3)?, mean, old, 1.0, builder)?;
@@ -87,13 +93,14 @@ pub(super) fn relu_gradient(node: &Node, builder: &mut Builder) -> Result<Vec<St
 /// dY where 0 < Y, and Y < ceiling if there is one.
 fn masked(dy: &str, y: &str, ceiling: Option<f32>, builder: &mut Builder) -> Result<String> {
     let zero = builder.scalar(0.0)?;
-    let mut passes = builder.op("Greater", &[y, &zero])?;
+    let y = builder.widened(y)?;
+    let mut passes = builder.op("Greater", &[&y, &zero])?;
     if let Some(ceiling) = ceiling {
         let ceiling = builder.scalar(f64::from(ceiling))?;
-        let below = builder.op("Less", &[y, &ceiling])?;
+        let below = builder.op("Less", &[&y, &ceiling])?;
         passes = builder.op("And", &[&passes, &below])?;
     }
-    let mask = builder.cast(&passes, DataType::F32)?;
+    let mask = builder.cast(&passes, builder.dtype(dy)?)?;
     builder.mul(dy, &mask)
 }
 
@@ -105,6 +112,8 @@ pub(super) fn gradient(node: &Node, builder: &mut Builder) -> Result<Vec<String>
     let [dy, x, y, scale, mean, inv_std] = [0, 1, 2, 3, 4, 5].map(|i| node.required(i).map(str::to_owned));
     let (x, scale, mean, inv_std) = (x?, scale?, mean?, inv_std?);
     let dy = if node.int("relu", 0) == 0 { dy? } else { masked(&dy?, &y?, ceiling(node), builder)? };
+    let dtype = builder.dtype(&dy)?;
+    let (x, dy) = (builder.widened(&x)?, builder.widened(&dy)?);
     let dims = builder.dims(&x)?;
     let mut spread = vec![1; dims.len()];
     spread[1] = dims[1];
@@ -131,5 +140,6 @@ pub(super) fn gradient(node: &Node, builder: &mut Builder) -> Result<Vec<String>
         dy
     };
     let dx = builder.mul(&inner, &factor)?;
+    let dx = builder.cast(&dx, dtype)?;
     Ok(vec![dx, dscale, dbias])
 }

@@ -8,7 +8,11 @@ use crate::rules::window_attributes;
 
 /// The standard operator of the same name and attributes.
 pub(super) fn conv(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
-    builder.emit(Node { domain: String::new(), ..node.clone() }, 1)
+    super::without_bfloat16(Node { domain: String::new(), ..node.clone() }, 1, builder)
+}
+
+fn with_attributes(node: Node, attributes: Vec<(&str, Attribute)>) -> Node {
+    attributes.into_iter().fold(node, |node, (name, value)| node.with(name, value))
 }
 
 fn listed(node: &Node, name: &str) -> Vec<usize> {
@@ -28,7 +32,8 @@ pub(super) fn grad_input(node: &Node, builder: &mut Builder) -> Result<Vec<Strin
     let left: Vec<usize> = (0..kernel.len()).map(|axis| padded(axis).saturating_sub(reached(axis))).collect();
     let mut attributes = window_attributes(&window, group);
     attributes.push(("output_padding", Attribute::Ints(left.iter().map(|&v| v as i64).collect())));
-    Ok(vec![builder.op_with("ConvTranspose", &[&dy, &w], &attributes)?])
+    let transposed = with_attributes(Node::new("ConvTranspose", &[&dy, &w], &[]), attributes);
+    super::without_bfloat16(transposed, 1, builder)
 }
 
 /// dY, X -> dW: for each kernel position, dY times the part of X that it saw.
@@ -70,7 +75,7 @@ fn padded(x: &str, first_axis: usize, rank: usize, window: &Window, builder: &mu
         pads[rank + first_axis + axis] = window.pads_end[axis] as i64;
     }
     let pads = builder.ints(&pads)?;
-    builder.op("Pad", &[x, &pads])
+    Ok(super::without_bfloat16(Node::new("Pad", &[x, &pads], &[]), 1, builder)?.remove(0))
 }
 
 /// The part of padded X that kernel position `at` saw: start, end and step per axis.
@@ -114,6 +119,7 @@ fn grouped_positions(dy: &str, x: &str, window: &Window, group: usize, builder: 
     let points: usize = out[2..].iter().product();
     let x = padded(x, 2, rank, window, builder)?;
     let axes: Vec<usize> = (2..rank).collect();
+    let dtype = builder.dtype(dy)?;
     let dy = builder.reshape(dy, &[n, group, m, points])?;
     positions(&window.kernel)
         .iter()
@@ -121,8 +127,10 @@ fn grouped_positions(dy: &str, x: &str, window: &Window, group: usize, builder: 
             let part = builder.slice(&x, &axes, &seen(window, at))?;
             let part = builder.reshape(&part, &[n, group, c, points])?;
             if c == 1 {
+                let (dy, part) = (builder.widened(&dy)?, builder.widened(&part)?);
                 let product = builder.mul(&dy, &part)?;
-                return builder.reduce_sum(&product, &[0, 3], false);
+                let sum = builder.reduce_sum(&product, &[0, 3], false)?;
+                return builder.cast(&sum, dtype);
             }
             let part = builder.transpose(&part, &[0, 1, 3, 2])?;
             let each = builder.op("MatMul", &[&dy, &part])?;

@@ -12,7 +12,7 @@ mod resize;
 
 use crate::builder::Builder;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Node, Patch, SWATH_DOMAIN};
+use crate::graph::{DataType, Graph, Node, Patch, SWATH_DOMAIN};
 use crate::infer::Facts;
 use crate::options::Lowering;
 
@@ -48,15 +48,18 @@ pub(crate) fn lower(graph: Graph, lowering: Lowering, opset: i64, facts: Facts) 
             }
             continue;
         }
-        if node.domain != SWATH_DOMAIN {
+        let replacements = if node.domain == SWATH_DOMAIN {
+            let expand = expansion(&node.operator)
+                .ok_or_else(|| Error::UnknownOperator { node: node.label().to_owned(), operator: node.kind() })?;
+            expand(node, &mut builder)?
+        } else if lacks_bfloat16(node, &builder)? {
+            without_bfloat16(node.clone(), node.outputs.len(), &mut builder)?
+        } else {
             continue;
-        }
-        let expand = expansion(&node.operator)
-            .ok_or_else(|| Error::UnknownOperator { node: node.label().to_owned(), operator: node.kind() })?;
-        let replacements = expand(node, &mut builder)?;
+        };
         patch.remove.insert(index);
         for (old, new) in node.outputs.iter().zip(replacements).filter(|(old, _)| !old.is_empty()) {
-            same_shape(node, old, &new, &builder)?;
+            same_form(node, old, &new, &builder)?;
             // An output of the graph keeps its name: a node hands the value on under it.
             if graph.outputs().iter().any(|o| o.name == *old) {
                 patch.nodes.push(Node::new("Identity", &[&new], &[old]));
@@ -70,13 +73,37 @@ pub(crate) fn lower(graph: Graph, lowering: Lowering, opset: i64, facts: Facts) 
     graph.patched(patch)
 }
 
-fn same_shape(node: &Node, old: &str, new: &str, builder: &Builder) -> Result<()> {
+fn same_form(node: &Node, old: &str, new: &str, builder: &Builder) -> Result<()> {
     let (old_dims, new_dims) = (builder.dims(old)?, builder.dims(new)?);
-    if old_dims == new_dims {
+    let (old_type, new_type) = (builder.dtype(old)?, builder.dtype(new)?);
+    // Positions of maxima are int32 in the one form and int64 in the other; only the expansions read them.
+    if old_dims == new_dims && (old_type == new_type || !old_type.is_float()) {
         return Ok(());
     }
-    let what = format!("'{}' has an output of {old_dims:?}, its expansion of {new_dims:?}", node.label());
+    let what = format!(
+        "'{}' has an output of {old_type:?} {old_dims:?}, its expansion of {new_type:?} {new_dims:?}",
+        node.label()
+    );
     Err(Error::Internal { place: format!("plain lowering of {}", node.operator), what })
+}
+
+/// Layers that have no bfloat16 form in the opsets up to 21.
+fn lacks_bfloat16(node: &Node, builder: &Builder) -> Result<bool> {
+    let layer = node.domain.is_empty() && ["Conv", "ConvTranspose", "MaxPool", "Pad"].contains(&node.operator.as_str());
+    Ok(layer && builder.dtype(node.required(0)?)? == DataType::Bf16)
+}
+
+/// Adds a node; where it lacks a bfloat16 form, on the same numbers in float32, and its first outcome rounded back.
+fn without_bfloat16(mut node: Node, outputs: usize, builder: &mut Builder) -> Result<Vec<String>> {
+    if !lacks_bfloat16(&node, builder)? {
+        return builder.emit(node, outputs);
+    }
+    for input in node.inputs.iter_mut().filter(|name| !name.is_empty()) {
+        *input = builder.widened(input)?;
+    }
+    let mut yielded = builder.emit(node, outputs)?;
+    yielded[0] = builder.cast(&yielded[0], DataType::Bf16)?;
+    Ok(yielded)
 }
 
 /// Whether swath's kernels run this node: those work on images `[N, C, H, W]`.

@@ -12,7 +12,8 @@ const LARGEST_MATRIX: usize = 1 << 24;
 
 /// dY -> dX
 pub(super) fn gradient(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
-    let mut value = node.required(0)?.to_owned();
+    let dtype = builder.dtype(node.required(0)?)?;
+    let mut value = builder.widened(node.required(0)?)?;
     let out = builder.dims(&value)?;
     let input: Vec<usize> =
         node.ints("input_shape").unwrap_or_default().iter().map(|&d| usize::try_from(d).unwrap_or(0)).collect();
@@ -37,7 +38,7 @@ pub(super) fn gradient(node: &Node, builder: &mut Builder) -> Result<Vec<String>
             value = builder.reshape(&summed, &dims)?;
         }
     }
-    Ok(vec![value])
+    Ok(vec![builder.cast(&value, dtype)?])
 }
 
 fn tensor(values: &[f64], dims: [usize; 2]) -> Tensor {

@@ -29,7 +29,9 @@ pub(super) fn split(node: &Node, tape: &mut Tape) -> Result<()> {
             None => {
                 let mut dims = dims.clone();
                 dims[axis] = length;
-                tape.builder.zeros(&dims)?
+                let dtype = tape.builder.dtype(node.required(0)?)?;
+                let zeros = tape.builder.zeros(&dims)?;
+                tape.builder.cast(&zeros, dtype)?
             }
         });
     }
@@ -128,7 +130,9 @@ fn consecutive(indices: &str, length: usize, builder: &Builder) -> Result<Option
 fn scattered(updates: &str, indices: &str, dims: &[usize], axis: usize, builder: &mut Builder) -> Result<String> {
     let zeros = builder.zeros(dims)?;
     let attributes = [("axis", Attribute::Int(axis as i64)), ("reduction", Attribute::String("add".into()))];
-    builder.op_with("ScatterElements", &[&zeros, indices, updates], &attributes)
+    let wide = builder.widened(updates)?;
+    let sums = builder.op_with("ScatterElements", &[&zeros, indices, &wide], &attributes)?;
+    builder.cast(&sums, builder.dtype(updates)?)
 }
 
 /// One element per index along an axis: gradients are added up where the elements came from.

@@ -21,7 +21,7 @@ fn times_slope(
 
 /// 1 - v²
 fn one_less_square(builder: &mut Builder, value: &str) -> Result<String> {
-    let one = builder.scalar(1.0)?;
+    let one = builder.scalar_like(value, 1.0)?;
     let square = builder.mul(value, value)?;
     builder.sub(&one, &square)
 }

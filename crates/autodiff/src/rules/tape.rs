@@ -53,6 +53,11 @@ impl Tape {
             );
             return Err(Error::Internal { place: format!("rule for {}", node.kind()), what });
         }
+        let (found, expected) = (self.builder.dtype(gradient)?, self.builder.dtype(input)?);
+        if found != expected {
+            let what = format!("the gradient of input {index} of '{}' is {found:?}, not {expected:?}", node.label());
+            return Err(Error::Internal { place: format!("rule for {}", node.kind()), what });
+        }
         self.parts.entry(input.to_owned()).or_default().push(gradient.to_owned());
         Ok(())
     }

@@ -86,7 +86,7 @@ fn unary(call: &Call<'_>) -> Option<Box<dyn Fn(f64) -> f64>> {
         "Identity" => Box::new(|x| x),
         "CastLike" => Box::new(|x| x),
         "Cast" => {
-            // Casts to integers and truth values change numbers; casts among floats do not, in f64.
+            // Casts to integers and truth values change numbers; low float types are rounded to by the caller.
             let to = node.int("to", 0);
             match to {
                 9 => Box::new(|x| truth(x != 0.0)),

@@ -7,6 +7,7 @@
 mod elementwise;
 mod layers;
 mod layout;
+pub mod low;
 mod reduce;
 mod sample;
 
@@ -126,9 +127,10 @@ impl Call<'_> {
     }
 }
 
-/// Runs a plain graph; yields every value in it.
+/// Runs a plain graph; yields every value in it. Values of bfloat16 and float16 are rounded as those types do.
 pub fn run(model: &Model, inputs: &Values) -> Values {
     let mut values = inputs.clone();
+    let mut types: BTreeMap<String, low::Low> = BTreeMap::new();
     for input in model.graph().inputs() {
         assert!(values.contains_key(&input.name), "no value for input {}", input.name);
     }
@@ -138,7 +140,12 @@ pub fn run(model: &Model, inputs: &Values) -> Values {
     for node in model.graph().nodes() {
         assert_eq!(node.domain, "", "the evaluator runs standard operators only");
         let inputs = node.inputs.iter().map(|n| if n.is_empty() { None } else { Some(&values[n]) }).collect();
-        let outputs = evaluate(&Call { node, inputs, opset: model.opset() });
+        let mut outputs = evaluate(&Call { node, inputs, opset: model.opset() });
+        let known = |name: &String| (!name.is_empty()).then(|| types.get(name).copied());
+        if let Some(low) = low::of_output(node, &node.inputs.iter().map(known).collect::<Vec<_>>()) {
+            outputs[0].data.iter_mut().for_each(|x| *x = low.round(*x));
+            types.insert(node.outputs[0].clone(), low);
+        }
         for (name, array) in node.outputs.iter().zip(outputs).filter(|(name, _)| !name.is_empty()) {
             values.insert(name.clone(), array);
         }
