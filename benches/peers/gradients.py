@@ -1,127 +1,216 @@
-"""Gradients of exported networks against PyTorch's own.
+"""Gradients of exported networks against PyTorch's own, in float64 and in float32.
 
-  gradients.py ZOO_DIR [--swath BIN] [--models NAME ...] [--lowering plain] [--tolerance 1e-3]
+  gradients.py [NAME ...] [--size 64] [--batch 2] [--forms train folded dynamo] [--modes train frozen] [--only-float64] [--markdown FILE]
+               [--gradients "target/release/swath gradients"] [--run-graph target/release/examples/run_graph]
 
-ZOO_DIR holds what export_zoo.py writes: NAME.{train,folded,dynamo}.onnx and NAME.ref.npz. For every export and both BatchNorm
-modes, `swath gradients` writes the forward-and-backward graph, ONNX Runtime runs it, and loss, logits, every parameter's gradient and
-every updated running statistic are compared: norm of the difference over norm of PyTorch's. A parameter whose gradient norm is below 1e-6 of
-the largest may be off by 1e-2 of that bound: a bias that a later normalisation takes out again has a gradient of zero, and what either side
-finds is rounding. Exports with folded BatchNorm are compared through the chain rule: W' = s W and b' = beta - s mean
-with s = gamma / sqrt(var + eps), so dL/dW' = (dL/dW) / s and dL/db' = dL/dbeta.
+Each network is built and exported by zoo.py, one at a time, and its files deleted. For every export and either kind of BatchNorm statistics,
+`swath gradients` writes the forward-and-backward graph, and logits, loss, every parameter's gradient and every updated running statistic are
+compared with PyTorch's. The error of a tensor is the norm of the difference over the norm of what is expected. A gradient of
+norm below 1e-6 of the largest may be off by 1e-2 of that bound: the bias that a later normalisation takes out again has a gradient of zero, and
+what float32 finds is rounding.
 
-One line per export and mode; exit code 1 when any of them is beyond the tolerance.
+What is expected: for the training form, the gradients of the PyTorch network itself. Exports with folded BatchNorm have other parameters; there
+PyTorch's autograd goes through the operators of the file (float64.py), and as far as their values tell which parameter of the network is which,
+its gradients are compared through the chain rule too: W' = s W and b' = beta - s mean with s = gamma / sqrt(var + eps), so
+dL/dW' = (dL/dW) / s and dL/db' = dL/dbeta.
+
+Columns, each the largest error of any tensor:
+  f64          the plain graph run in float64, against PyTorch in float64: whether the graph is right
+  plain, swath the two lowerings in float32, against PyTorch in float64
+  torch        PyTorch in float32, against PyTorch in float64: what float32 can give
+  p-t, s-t     the two lowerings against PyTorch, both in float32
+  p-s          the two lowerings against each other
+  sides        where plain is beyond 1e-3: plain against the plain graph in float64 with every Relu, clip and pool decided as float32 decided it; and
+               how many elements float32 decides otherwise than float64
+  chain        the plain graph in float64 against the network's gradients by the chain rule; weights were folded in float32
+
+Exit code 1 when f64 is beyond 1e-6, chain beyond 1e-3, or a lowering is beyond 1e-3 and further from the truth than twice PyTorch.
 """
-import argparse, glob, os, subprocess, sys, tempfile
-import numpy as np, onnx, onnxruntime as ort
-from onnx import numpy_helper
+import argparse, os, subprocess, sys, tempfile
+import numpy as np, onnx, onnxruntime, torch
+from safetensors.numpy import load_file, save_file
+import float64, zoo
+
+NETWORKS = """Unet-resnet18 Unet-resnet50 Unet-resnext50_32x4d Unet-mobilenet_v2 Unet-efficientnet-b0 Unet-mit_b0 Unet-densenet121 Unet-vgg11_bn
+Unet-timm-mobilenetv3_small_100 Unet-tu-mobilenetv3_large_100 Unet-tu-convnext_atto Unet-timm-regnetx_002 Unet-timm-regnety_002 Unet-dpn68
+UnetPlusPlus-resnet18 UnetPlusPlus-mobilenet_v2 FPN-resnet18 FPN-mobilenet_v2 FPN-tu-mobilenetv3_small_100 DeepLabV3-resnet18 DeepLabV3Plus-resnet18
+DeepLabV3Plus-mobilenet_v2 DeepLabV3Plus-efficientnet-b0 Linknet-resnet18 Linknet-efficientnet-b0 PSPNet-resnet18 PSPNet-mobilenet_v2 MAnet-resnet18
+MAnet-mobilenet_v2 PAN-resnet18 UPerNet-resnet18 UPerNet-tu-convnext_atto UPerNet-mit_b0 Segformer-resnet18 Segformer-mit_b0""".split()
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-p.add_argument("zoo"); p.add_argument("--swath", default="target/release/swath"); p.add_argument("--models", nargs="*")
-p.add_argument("--tolerance", type=float, default=1e-3); p.add_argument("--verbose", action="store_true")
+p.add_argument("names", nargs="*"); p.add_argument("--size", type=int, default=64); p.add_argument("--batch", type=int, default=2)
+p.add_argument("--forms", nargs="+", default=zoo.FORMS); p.add_argument("--modes", nargs="+", default=["train", "frozen"])
+p.add_argument("--gradients", default="target/release/swath gradients"); p.add_argument("--run-graph", default="target/release/examples/run_graph")
+p.add_argument("--only-float64", action="store_true"); p.add_argument("--verbose", action="store_true"); p.add_argument("--markdown")
+p.add_argument("--threads", type=int, default=2)
 a = p.parse_args()
+DTYPES = (torch.float64, torch.float32)
+COLUMNS = ("f64", "plain", "swath", "torch", "p-t", "s-t", "p-s", "sides", "chain")
 
 
-def relative(found, expected, floor=1e-30):
-    return float(np.linalg.norm(np.float64(found) - expected) / max(np.linalg.norm(np.float64(expected)), floor))
+def norm(value): return float(np.linalg.norm(np.asarray(value, np.float64)))
 
 
-def tensors(path):
+def errors(found, expected):
+    """Error of every tensor of `expected`, by name."""
+    largest = max((norm(v) for k, v in expected.items() if k.startswith("grad/")), default=0.0)
+    out = {}
+    for name, value in expected.items():
+        floor = 1e-6 * largest if name.startswith("grad/") else 1e-30
+        size = norm(value)
+        out[name] = norm(np.float64(found[name]) - np.float64(value)) / max(size, floor) * (0.1 if size < floor else 1.0)
+    return out
+
+
+def worst(found, expected, label=""):
+    all_errors = errors(found, expected)
+    name = max(all_errors, key=lambda k: all_errors[k] if all_errors[k] == all_errors[k] else np.inf)
+    if a.verbose: print(f"    {label:6} {all_errors[name]:.1e} {name}; " + ", ".join(f"{k} {v:.1e}" for k, v in sorted(all_errors.items(), key=lambda e: -e[1])[1:6]))
+    return all_errors[name]
+
+
+def plain(graph, x, y):
+    options = onnxruntime.SessionOptions(); options.intra_op_num_threads = a.threads; options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return dict(zip([o.name for o in session.get_outputs()], session.run(None, {"x": x, "target": y})))
+
+
+def with_its_decisions(graph, x, y):
+    """The graph in float64, but every comparison and every maximum of a pool decided as float32 decides it; what float32 makes of that graph; and
+    how many elements it decides otherwise."""
+    decisions = [n.output[1] if n.op_type == "MaxPool" else n.output[0] for n in graph.graph.node if n.op_type in ("MaxPool", "Greater", "Less", "Equal")]
+    watched = onnx.ModelProto(); watched.CopyFrom(graph)
+    watched.graph.output.extend(onnx.ValueInfoProto(name=n) for n in decisions)
+    single = plain(watched, x, y)
+    decided = {n: single.pop(n) for n in decisions}
+    free = float64.run(watched, {"x": x, "target": y})
+    other = sum(int((decided[n] != free[n].numpy()).sum()) for n in decisions)
+    return {k: v.numpy() for k, v in float64.run(graph, {"x": x, "target": y}, decided=decided).items()}, single, other
+
+
+def own(graph, x, y, folder):
+    save_file({"x": x, "target": y}, f"{folder}/batch.safetensors")
+    subprocess.run([a.run_graph, graph, f"{folder}/batch.safetensors", f"{folder}/out.safetensors", str(a.threads)], check=True)
+    return load_file(f"{folder}/out.safetensors")
+
+
+def through_the_file(path, x, y, names, dtype, batch_statistics):
+    """PyTorch's autograd over the operators of an export."""
+    values = float64.run(onnx.load(path), {"x": x}, dtype, leaves=names, batch_statistics=batch_statistics)
+    loss = torch.nn.functional.cross_entropy(values["logits"], torch.as_tensor(y), ignore_index=255)
+    loss.backward()
+    gradients = {f"grad/{n}": (values[n].grad if values[n].grad is not None else torch.zeros_like(values[n])).numpy() for n in names if n in values}
+    return {"logits": values["logits"].detach().numpy(), "loss": np.asarray(loss.item())} | gradients
+
+
+def folded_gradients(ref, path):
+    """(value, gradient) of what the parameters of a folded export can be, from the training form and PyTorch's float64 gradients."""
     graph = onnx.load(path).graph
-    values = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    values = {t.name: np.float64(onnx.numpy_helper.to_array(t)) for t in graph.initializer}
     for node in graph.node:
-        if node.op_type == "Constant":
-            values.update({node.output[0]: numpy_helper.to_array(x.t) for x in node.attribute if x.name == "value"})
-    for node in graph.node:
-        if node.op_type == "Identity" and node.input[0] in values:
-            values[node.output[0]] = values[node.input[0]]
-    return graph, values
-
-
-def folded_gradients(ref, train_path):
-    """Candidates (name, value, gradient) for the parameters of a folded export."""
-    graph, values = tensors(train_path)
+        if node.op_type == "Identity" and node.input[0] in values: values[node.output[0]] = values[node.input[0]]
     readers = {}
     for node in graph.node:
         for name in node.input: readers.setdefault(name, []).append(node)
-    names = [k.split("/", 2)[2] for k in ref if k.startswith("grad/eval/")]
-    candidates = [(n, values[n], ref[f"grad/eval/{n}"]) for n in names if n in values]
+    found = [(n, values[n], ref[f"grad/{n}"]) for n in (k[5:] for k in ref if k.startswith("grad/")) if n in values]
     for conv in graph.node:
         after = readers.get(conv.output[0], [])
         if conv.op_type not in ("Conv", "ConvTranspose") or len(after) != 1 or after[0].op_type != "BatchNormalization": continue
         w, (gamma, beta, mean, var) = conv.input[1], after[0].input[1:5]
-        eps = next(x.f for x in after[0].attribute if x.name == "epsilon")
-        scale = values[gamma] / np.sqrt(values[var] + eps)
+        scale = values[gamma] / np.sqrt(values[var] + next(x.f for x in after[0].attribute if x.name == "epsilon"))
         bias = values[conv.input[2]] if len(conv.input) > 2 else 0.0
-        shape = [-1] + [1] * (values[w].ndim - 1) if conv.op_type == "Conv" else [1, -1, 1, 1]
-        candidates.append((w, values[w] * scale.reshape(shape), ref[f"grad/eval/{w}"] / scale.reshape(shape)))
-        candidates.append((beta, values[beta] + (bias - values[mean]) * scale, ref[f"grad/eval/{beta}"]))
-    return candidates
+        across = scale.reshape([-1] + [1] * (values[w].ndim - 1) if conv.op_type == "Conv" else [1, -1, 1, 1])
+        found.append((w, values[w] * across, ref[f"grad/{w}"] / across))
+        found.append((beta, values[beta] + (bias - values[mean]) * scale, ref[f"grad/{beta}"]))
+    return found
 
 
-def counterpart(name, value, candidates):
-    """The gradient of the candidate with this value, up to axes of length one and transposition; among several, of the one with this name.
-
-    Several candidates under other names are all returned: their values do not tell them apart."""
+def counterparts(name, value, candidates):
+    """Gradients of the candidates with this value, up to axes of length one and transposition; only those of this name where there are any."""
     for turned in (lambda v: v, np.transpose):
         same = [(n, turned(v), turned(g)) for n, v, g in candidates if turned(v).squeeze().shape == value.squeeze().shape]
-        close = [(n != name, relative(v.reshape(value.shape), value), g.reshape(value.shape)) for n, v, g in same]
-        close = [c for c in close if c[1] <= 1e-3]
-        nearest = min(close, key=lambda c: c[:2], default=None)
-        if nearest: return [c[2] for c in close if c[:2] == nearest[:2]]
+        close = [(n, g.reshape(value.shape)) for n, v, g in same if norm(v.reshape(value.shape) - value) <= 1e-5 * max(norm(value), 1e-30)]
+        if close: return [g for n, g in close if n == name] or [g for _, g in close]
     return []
 
 
-def compare(name, form, mode, ref, folder):
-    path, out = f"{a.zoo}/{name}.{form}.onnx", f"{folder}/gradients.onnx"
-    x, y = ref["x"], ref["y"]
-    command = [*a.swath.split(), "gradients", path, "--loss", "cross-entropy", "--ignore", "255", "--batchnorm", mode, "--plain",
-               "--batch", str(len(x)), "--size", f"{x.shape[2]}x{x.shape[3]}", "-o", out]
-    run = subprocess.run([c for c in command if c], capture_output=True, text=True)
-    if run.returncode: return f"{name} {form} {mode}: {run.stderr.strip().splitlines()[-1] if run.stderr.strip() else run.stdout}", False
-    session = ort.InferenceSession(out, providers=["CPUExecutionProvider"])
-    names = [o.name for o in session.get_outputs()]
-    got = dict(zip(names, session.run(None, {"x": x, "target": y})))
-    _, values = tensors(out)
-    if form != "train" and mode == "train" and any(n.startswith("stat/") for n in names):
-        return f"{name} {form} {mode}: keeps some BatchNormalization, so PyTorch has no counterpart", True
-    key = "train" if mode == "train" and form == "train" else "eval"
-    errors = {"loss": relative(got["loss"], ref[f"loss/{key}"]), "logits": relative(got["logits"], ref[f"logits/{key}"])}
-    if not os.path.exists(f"{a.zoo}/{name}.train.onnx"):
-        good = max(errors.values()) <= a.tolerance
-        return f"{name} {form} {mode}: loss {errors['loss']:.1e}, logits {errors['logits']:.1e}; gradients run, no {name}.train.onnx to compare them through" + ("" if good else "  <-- FAILS"), good
-    reference = {n: g for n, g in ((k.split("/", 2)[2], v) for k, v in ref.items() if k.startswith(f"grad/{key}/"))}
-    gradients = {n[5:]: v for n, v in got.items() if n.startswith("grad/")}
-    lost = set(reference) - set(gradients) if form == "train" else set()
-    largest = max(np.linalg.norm(v) for v in reference.values())
-    candidates = None if form == "train" else folded_gradients(ref, f"{a.zoo}/{name}.train.onnx")
-    for n, g in gradients.items():
-        if form == "train": expected = [reference[n]] if n in reference else []
-        else: expected = counterpart(n, values[n], candidates)
-        if not expected: lost.add(n); continue
-        expected = min(expected, key=lambda e: relative(g, e, 1e-6 * largest))
-        loose = 0.1 if np.linalg.norm(expected) < 1e-6 * largest else 1.0
-        errors[f"grad/{n}"] = relative(g, expected, 1e-6 * largest) * loose
-    if key == "train":
-        for k, v in ref.items():
-            if k.startswith("stat/"):
-                if k in got: errors[k] = relative(got[k], v)
-                elif f"{k[5:].rsplit('.', 1)[0]}.weight" in reference: lost.add(k)
-    worst = max(errors, key=errors.get); good = errors[worst] <= a.tolerance and not lost
-    if a.verbose:
-        for k in sorted(errors, key=errors.get)[-8:]: print("   ", k, f"{errors[k]:.2e}")
-    count = sum(k.startswith("grad/") for k in errors), sum(k.startswith("stat/") for k in errors)
-    line = f"{name} {form} {mode}: loss {errors['loss']:.1e}, logits {errors['logits']:.1e}, {count[0]} gradients, {count[1]} statistics, worst {worst} {errors[worst]:.1e}"
-    return line + (f"; WITHOUT COUNTERPART {sorted(lost)[:5]} ({len(lost)})" if lost else "") + ("" if good else "  <-- FAILS"), good
+def chain(graph, found, ref, train_path):
+    """Largest error against the network's own gradients by the chain rule, and how many parameters have a counterpart."""
+    candidates = folded_gradients(ref, train_path)
+    values = {t.name: np.float64(onnx.numpy_helper.to_array(t)) for t in graph.graph.initializer}
+    for node in graph.graph.node:
+        if node.op_type == "Identity" and node.input[0] in values: values[node.output[0]] = values[node.input[0]]
+    expected = {}
+    for key in (k for k in found if k.startswith("grad/")):
+        possible = counterparts(key[5:], values[key[5:]], candidates) if key[5:] in values else []
+        if possible: expected[key] = min(possible, key=lambda g: norm(found[key] - g))
+    return (worst(found, expected, "chain") if expected else float("nan")), len(expected)
 
 
-names = a.models or sorted(os.path.basename(f)[:-8] for f in glob.glob(f"{a.zoo}/*.ref.npz"))
+def compare(name, form, mode, model, x, y, folder):
+    """The row of one export and mode; None where there is nothing new to compare."""
+    path, graph, swath = (f"{folder}/{n}.onnx" for n in (form, "plain", "swath"))
+    kept = any(n.op_type == "BatchNormalization" for n in onnx.load(path, load_external_data=False).graph.node)
+    if mode == "train" and form != "train" and not kept: return None
+    command = [*a.gradients.split(), path, "--ignore", "255", "--batchnorm", mode, "--batch", str(len(x)), "--size", f"{x.shape[2]}x{x.shape[3]}"]
+    made = subprocess.run([*command, "--plain", "-o", graph], capture_output=True, text=True)
+    if made.returncode: return made.stderr.strip() or made.stdout.strip()
+    loaded, row = onnx.load(graph), dict.fromkeys(COLUMNS, float("nan"))
+    ours = {k: v.numpy() for k, v in float64.run(loaded, {"x": x, "target": y}).items()}
+    gradients = [k[5:] for k in ours if k.startswith("grad/")]
+    if form == "train":
+        key = "train" if mode == "train" else "eval"
+        truth, single = (zoo.reference(model, torch.as_tensor(x), torch.as_tensor(y), key, dtype) for dtype in DTYPES)
+        lost = sorted(k for k in truth if k not in ours) + sorted(f"extra grad/{n}" for n in gradients if f"grad/{n}" not in truth)
+        if lost: return f"without counterpart: {lost[:6]} ({len(lost)})"
+    else:
+        truth, single = (through_the_file(path, x, y, gradients, dtype, mode == "train") for dtype in DTYPES)
+        if mode == "frozen" and os.path.exists(f"{folder}/train.onnx"):
+            network = zoo.reference(model, torch.as_tensor(x), torch.as_tensor(y), "eval", torch.float64)
+            row["chain"], row["chained"] = chain(loaded, ours, network, f"{folder}/train.onnx")
+            row["chain"] = max(row["chain"], worst(ours, {k: network[k] for k in ("loss", "logits")}))
+        row["parted"] = sum(f"grad/{n}" not in truth for n in gradients)
+    row["count"] = len(gradients)
+    row["f64"] = worst(ours, truth, "f64")
+    if a.only_float64: return row
+    subprocess.run([*command, "-o", swath], check=True)
+    with_plain, with_own = plain(loaded, x, y), own(swath, x, y, folder)
+    row["plain"], row["swath"], row["torch"] = (worst(v, truth, k) for k, v in (("plain", with_plain), ("swath", with_own), ("torch", single)))
+    row["p-t"], row["s-t"] = worst(with_plain, single, "p-t"), worst(with_own, single, "s-t")
+    row["p-s"] = worst(with_own, with_plain, "p-s")
+    if row["plain"] > 1e-3:
+        decided, with_plain, row["other sides"] = with_its_decisions(loaded, x, y)
+        row["sides"] = worst(with_plain, decided, "sides")
+    return row
+
+
+def good(row):
+    if isinstance(row, str) or not row["f64"] <= 1e-6 or row["chain"] > 1e-3: return False
+    return a.only_float64 or all(row[k] <= 1e-3 or row[k] <= 2 * row["torch"] for k in ("plain", "swath"))
+
+
+def line(name, form, mode, row):
+    if isinstance(row, str): return f"{name} {form} {mode}: {row}"
+    cells = " ".join(f"{k} {row[k]:.1e}" for k in COLUMNS if row[k] == row[k])
+    notes = "".join(f", {row[k]} {k}" for k in ("chained", "parted", "other sides") if row.get(k))
+    return f"{name} {form} {mode}: {cells} ({row['count']} gradients{notes})" + ("" if good(row) else "  <-- FAILS")
+
+
+torch.set_num_threads(a.threads)
 passed = True
-with tempfile.TemporaryDirectory() as folder:
-    for name in names:
-        ref = dict(np.load(f"{a.zoo}/{name}.ref.npz"))
-        for form in ("train", "folded", "dynamo"):
-            if not os.path.exists(f"{a.zoo}/{name}.{form}.onnx"): continue
-            for mode in ("train", "frozen"):
-                line, good = compare(name, form, mode, ref, folder)
-                print(line, flush=True); passed &= good
+for name in a.names or NETWORKS:
+    with tempfile.TemporaryDirectory() as folder:
+        try: model = zoo.network(name)
+        except Exception as error: print(f"{name}: cannot be built: {' '.join(str(error).split())[:160]}", flush=True); continue
+        x, y = zoo.batch(name, a.batch, 3, a.size, 4)
+        if not zoo.deterministic(model, x): print(f"{name}: something random is left in the network", flush=True); passed = False; continue
+        for form in a.forms:
+            problem = zoo.export(model, x, form, f"{folder}/{form}.onnx")
+            if problem: print(f"{name} {form}: PyTorch cannot export it: {problem}", flush=True); continue
+            for mode in a.modes:
+                row = compare(name, form, mode, model, x.numpy(), y.numpy(), folder)
+                if row is None: continue
+                print(line(name, form, mode, row), flush=True); passed &= good(row)
+                if a.markdown and not isinstance(row, str):
+                    with open(a.markdown, "a") as out: out.write(f"| {name} | {form} | {mode} | {a.batch} x {a.size} px | " + " | ".join(f"{row[k]:.1e}" if row[k] == row[k] else "" for k in COLUMNS) + " |\n")
 sys.exit(0 if passed else 1)

@@ -1,21 +1,21 @@
-//! Lovász-softmax: the convex surrogate of the intersection over union (Berman et al. 2018).
+//! Lovász losses: convex surrogates of the intersection over union (Berman et al. 2018), by softmax over several classes and by
+//! hinge with a single one.
 
 use super::Ground;
 use crate::builder::Builder;
 use crate::error::Result;
-use crate::graph::{Attribute, DataType};
+use crate::graph::{Attribute, DataType, Tensor};
 
-/// For each class, the errors |truth - p| of all pixels weighed by how much each worsens the intersection over union when
-/// errors are taken from the largest down; the mean over classes that the target holds, by class weight where given.
+/// For each class, the errors of all pixels weighed by how much each worsens the intersection over union when errors are taken
+/// from the largest down. The errors of several classes are |truth - p|, and the loss is the mean over those that the target holds,
+/// by class weight where given; those of a single class are the hinge max(1 - z, 0), z being the logit, or less it where the truth is 0.
 ///
 /// The weights are piecewise constant, so gradients flow through the errors alone.
 pub(super) fn lovasz(ground: &Ground, builder: &mut Builder) -> Result<String> {
-    let probabilities = ground.probabilities(builder)?;
+    let single = ground.classes(builder)? == 1;
     let one_hot = ground.one_hot(builder)?;
     let truth = per_class(&one_hot.hit, builder)?;
-    let predicted = per_class(&probabilities, builder)?;
-    let errors = builder.sub(&truth, &predicted)?;
-    let errors = builder.op("Abs", &[&errors])?;
+    let errors = if single { hinge(ground, &truth, builder)? } else { distance(ground, &truth, builder)? };
     let (errors, order) = match builder.dims(&one_hot.counted)?.is_empty() {
         true => (errors.clone(), errors),
         false => {
@@ -31,10 +31,7 @@ pub(super) fn lovasz(ground: &Ground, builder: &mut Builder) -> Result<String> {
     let weights = jaccard_steps(&truth, &order, builder)?;
     let product = builder.mul(&errors, &weights)?;
     let losses = builder.reduce_sum(&product, &[1], false)?;
-    let held = builder.reduce_sum(&truth, &[1], false)?;
-    let zero = builder.scalar(0.0)?;
-    let held = builder.op("Greater", &[&held, &zero])?;
-    let mut share = builder.cast(&held, DataType::F32)?;
+    let mut share = held(&truth, single, builder)?;
     if let Some(weights) = &ground.class_weights {
         share = builder.mul(&share, weights)?;
     }
@@ -44,6 +41,36 @@ pub(super) fn lovasz(ground: &Ground, builder: &mut Builder) -> Result<String> {
     let smallest = builder.scalar(1e-30)?;
     let total = builder.op("Max", &[&total, &smallest])?;
     builder.div(&sum, &total)
+}
+
+/// |truth - p| with the probabilities of softmax.
+fn distance(ground: &Ground, truth: &str, builder: &mut Builder) -> Result<String> {
+    let probabilities = ground.probabilities(builder)?;
+    let predicted = per_class(&probabilities, builder)?;
+    let errors = builder.sub(truth, &predicted)?;
+    builder.op("Abs", &[&errors])
+}
+
+/// max(1 - z, 0) with z the logit where the truth is 1, its opposite where it is 0.
+fn hinge(ground: &Ground, truth: &str, builder: &mut Builder) -> Result<String> {
+    let logits = per_class(&ground.logits, builder)?;
+    let one = builder.scalar(1.0)?;
+    let double = builder.scale(truth, 2.0)?;
+    let sign = builder.sub(&double, &one)?;
+    let margin = builder.mul(&logits, &sign)?;
+    let errors = builder.sub(&one, &margin)?;
+    builder.op("Relu", &[&errors])
+}
+
+/// One for each class that the target holds, and for a single class in any case.
+fn held(truth: &str, single: bool, builder: &mut Builder) -> Result<String> {
+    if single {
+        return builder.constant(Tensor::floats(&[1.0]));
+    }
+    let pixels = builder.reduce_sum(truth, &[1], false)?;
+    let zero = builder.scalar(0.0)?;
+    let held = builder.op("Greater", &[&pixels, &zero])?;
+    builder.cast(&held, DataType::F32)
 }
 
 /// `[N, C, H, W]` as one row of pixels per class, `[C, N H W]`.
@@ -63,7 +90,7 @@ fn jaccard_steps(truth: &str, order: &str, builder: &mut Builder) -> Result<Stri
     let places = builder.emit(sort, 2)?.remove(1);
     let axis = [("axis", Attribute::Int(1))];
     let sorted = builder.op_with("GatherElements", &[truth, &places], &axis)?;
-    let along = builder.constant(crate::graph::Tensor::int(1))?;
+    let along = builder.constant(Tensor::int(1))?;
     let hits = builder.op("CumSum", &[&sorted, &along])?;
     let one = builder.scalar(1.0)?;
     let others = builder.sub(&one, &sorted)?;

@@ -56,7 +56,8 @@ pub enum Loss {
         /// Pull of targets towards the opposite label, in `0..1`.
         label_smoothing: f64,
     },
-    /// Lovász-softmax over the batch: the convex surrogate of the intersection over union, averaged over classes present.
+    /// Lovász loss over the batch: the convex surrogate of the intersection over union, averaged over classes present; by softmax,
+    /// or by hinge with a single class, as smp has it.
     Lovasz,
     /// Mean absolute error against a float32 target of the output's shape.
     L1,

@@ -81,7 +81,9 @@ fn inverse_deviation(var: &str, epsilon: f32, builder: &mut Builder) -> Result<S
 /// old momentum + batch (1 - momentum) correction
 fn moving(old: &str, batch: &str, momentum: f64, correction: f64, builder: &mut Builder) -> Result<String> {
     let kept = builder.scale(old, momentum)?;
-    let came = builder.scale(batch, (1.0 - momentum) * correction)?;
+    // A file has the momentum in float32, whose rounding weighs ten times as much in a remainder of a tenth: seven decimals are meant.
+    let rest = ((1.0 - momentum) * 1e7).round() / 1e7;
+    let came = builder.scale(batch, rest * correction)?;
     builder.add(&kept, &came)
 }
 

@@ -40,7 +40,10 @@ fn agree_with_recorded_values() {
         let name = row["name"].as_str().unwrap();
         let dims: Vec<usize> = numbers(&row["shape"]).iter().map(|&d| d as usize).collect();
         let mut options = TrainingOptions::new([dims[0], dims[1], dims[2], dims[3]]);
-        options.losses = vec![(1.0, loss(row["kind"].as_str().unwrap()))];
+        options.losses = match row["kind"].as_array() {
+            Some(parts) => parts.iter().map(|p| (p[0].as_f64().unwrap(), loss(p[1].as_str().unwrap()))).collect(),
+            None => vec![(1.0, loss(row["kind"].as_str().unwrap()))],
+        };
         options.ignore_index = row["ignore"].as_i64();
         options.class_weights =
             row["weights"].as_array().map(|w| w.iter().map(|v| v.as_f64().unwrap() as f32).collect());
