@@ -3,7 +3,7 @@
   gradients.py [NAME ...] [--size 64] [--batch 2] [--forms train folded dynamo] [--modes train frozen] [--only-float64] [--markdown FILE]
                [--gradients "target/release/swath gradients"] [--run-graph target/release/examples/run_graph]
 
-Each network is built and exported by zoo.py, one at a time, and its files deleted. For every export and either kind of BatchNorm statistics,
+Each network is built and exported by zoo.py, one at a time, and its files deleted; NAME@SIZE gives it images of its own size. For every export and either kind of BatchNorm statistics,
 `swath gradients` writes the forward-and-backward graph, and logits, loss, every parameter's gradient and every updated running statistic are
 compared with PyTorch's. The error of a tensor is the norm of the difference over the norm of what is expected. A gradient of
 norm below 1e-6 of the largest may be off by 1e-2 of that bound: the bias that a later normalisation takes out again has a gradient of zero, and
@@ -35,7 +35,7 @@ NETWORKS = """Unet-resnet18 Unet-resnet50 Unet-resnext50_32x4d Unet-mobilenet_v2
 Unet-timm-mobilenetv3_small_100 Unet-tu-mobilenetv3_large_100 Unet-tu-convnext_atto Unet-timm-regnetx_002 Unet-timm-regnety_002 Unet-dpn68
 UnetPlusPlus-resnet18 UnetPlusPlus-mobilenet_v2 FPN-resnet18 FPN-mobilenet_v2 FPN-tu-mobilenetv3_small_100 DeepLabV3-resnet18 DeepLabV3Plus-resnet18
 DeepLabV3Plus-mobilenet_v2 DeepLabV3Plus-efficientnet-b0 Linknet-resnet18 Linknet-efficientnet-b0 PSPNet-resnet18 PSPNet-mobilenet_v2 MAnet-resnet18
-MAnet-mobilenet_v2 PAN-resnet18 UPerNet-resnet18 UPerNet-tu-convnext_atto UPerNet-mit_b0 Segformer-resnet18 Segformer-mit_b0""".split()
+MAnet-mobilenet_v2 PAN-resnet18@128 UPerNet-resnet18@192 UPerNet-tu-convnext_atto@192 UPerNet-mit_b0@192 Segformer-resnet18 Segformer-mit_b0""".split()
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("names", nargs="*"); p.add_argument("--size", type=int, default=64); p.add_argument("--batch", type=int, default=2)
@@ -196,21 +196,29 @@ def line(name, form, mode, row):
     return f"{name} {form} {mode}: {cells} ({row['count']} gradients{notes})" + ("" if good(row) else "  <-- FAILS")
 
 
+def judged(name, size, folder):
+    """Prints a line for every export of one network; whether all are good."""
+    model = zoo.network(name)
+    x, y = zoo.batch(name, a.batch, 3, size, 4)
+    if not zoo.deterministic(model, x): raise ValueError("something random is left in it")
+    passed = True
+    for form in a.forms:
+        problem = zoo.export(model, x, form, f"{folder}/{form}.onnx")
+        if problem: print(f"{name} {form}: PyTorch cannot export it: {problem}", flush=True); continue
+        for mode in a.modes:
+            row = compare(name, form, mode, model, x.numpy(), y.numpy(), folder)
+            if row is None: continue
+            print(line(f"{name} {size} px", form, mode, row), flush=True); passed &= good(row)
+            if a.markdown and not isinstance(row, str):
+                with open(a.markdown, "a") as out: out.write(f"| {name} | {form} | {mode} | {a.batch} x {size} px | " + " | ".join(f"{row[k]:.1e}" if row[k] == row[k] else "" for k in COLUMNS) + " |\n")
+    return passed
+
+
 torch.set_num_threads(a.threads)
 passed = True
-for name in a.names or NETWORKS:
+for entry in a.names or NETWORKS:
+    name, _, size = entry.partition("@")
     with tempfile.TemporaryDirectory() as folder:
-        try: model = zoo.network(name)
-        except Exception as error: print(f"{name}: cannot be built: {' '.join(str(error).split())[:160]}", flush=True); continue
-        x, y = zoo.batch(name, a.batch, 3, a.size, 4)
-        if not zoo.deterministic(model, x): print(f"{name}: something random is left in the network", flush=True); passed = False; continue
-        for form in a.forms:
-            problem = zoo.export(model, x, form, f"{folder}/{form}.onnx")
-            if problem: print(f"{name} {form}: PyTorch cannot export it: {problem}", flush=True); continue
-            for mode in a.modes:
-                row = compare(name, form, mode, model, x.numpy(), y.numpy(), folder)
-                if row is None: continue
-                print(line(name, form, mode, row), flush=True); passed &= good(row)
-                if a.markdown and not isinstance(row, str):
-                    with open(a.markdown, "a") as out: out.write(f"| {name} | {form} | {mode} | {a.batch} x {a.size} px | " + " | ".join(f"{row[k]:.1e}" if row[k] == row[k] else "" for k in COLUMNS) + " |\n")
+        try: passed &= judged(name, int(size or a.size), folder)
+        except Exception as error: print(f"{name}: {type(error).__name__}: {' '.join(str(error).split())[:200]}", flush=True); passed = False
 sys.exit(0 if passed else 1)
