@@ -83,6 +83,22 @@ pub enum TrainError {
     /// A step failed half-way before, so that the weights may be half updated.
     #[error("an earlier step failed and may have left the weights half updated: load a checkpoint into a new session")]
     Poisoned,
+    /// Steps of a session out of their order.
+    #[error("{what}: call `launch` and `finish` by turns")]
+    Order {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// Gradients overflow float16 at any scale of the loss.
+    #[error(
+        "gradients are not finite at step {step} even with the loss scaled by {scale}: use bfloat16 or float32, or a lower learning rate"
+    )]
+    Overflow {
+        /// Step counted from 1.
+        step: u64,
+        /// The scale by then.
+        scale: f32,
+    },
     /// The graph wants an input that was not given.
     #[error("the graph's input `{name}` was not given (given: {given})")]
     MissingInput {

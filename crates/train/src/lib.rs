@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod error;
 pub mod fit;
 pub mod kernels;
+pub mod loss_scale;
 pub mod metrics;
 pub mod schedule;
 pub mod session;
@@ -12,6 +13,7 @@ pub mod session;
 pub use checkpoint::{Checkpoint, CheckpointStore, Mark};
 pub use error::{Result, TrainError};
 pub use fit::{FitOptions, Outcome, Progress, StepAt, StepRecord, Stepped, Summary, Task, fit};
+pub use loss_scale::LossScaler;
 pub use metrics::{ClassMetrics, Confusion, Metrics};
 pub use schedule::{Plateau, Schedule};
 pub use session::{

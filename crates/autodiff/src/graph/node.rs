@@ -1,7 +1,8 @@
 //! One node of a graph: an operator, what it reads, what it yields, its attributes.
 
-use super::Tensor;
+use super::{DataType, Tensor};
 use crate::error::{Error, Result};
+use crate::onnx::dtype_from_onnx;
 
 /// Domain of the operators that swath's kernels run.
 pub const SWATH_DOMAIN: &str = "swath";
@@ -154,6 +155,15 @@ impl Node {
             Some(Attribute::String(value)) => value,
             _ => default,
         }
+    }
+
+    /// The type that a Cast casts to; `None` for other operators and types that are not known.
+    #[must_use]
+    pub fn cast_type(&self) -> Option<DataType> {
+        if self.kind() != "Cast" {
+            return None;
+        }
+        i32::try_from(self.int("to", 0)).ok().and_then(dtype_from_onnx)
     }
 
     /// An error about this node.

@@ -9,6 +9,7 @@ use super::bound::BoundGraph;
 use super::state::State;
 use super::{Execution, InputTensor, SessionOptions, StateValue};
 use crate::error::{Result, TrainError};
+use crate::loss_scale::LossScaler;
 
 /// Two graphs on ONNX Runtime that share their state: one adds up gradients, the other takes the step on their mean.
 ///
@@ -25,6 +26,8 @@ pub struct AccumulatingSession {
     /// Weights that the gradients are taken of, and sums that the update takes.
     shared: [HashSet<String>; 2],
     execution: Execution,
+    /// Where the graphs scale their loss.
+    scaler: Option<LossScaler>,
     batches: u32,
     poisoned: bool,
 }
@@ -51,9 +54,13 @@ impl AccumulatingSession {
         sums.bind(adding.bindings())?;
         weights.bind(moving.bindings())?;
         adding.watch(TrainingGraph::LOSS)?;
+        let scaler = adding.takes(TrainingGraph::LOSS_SCALE).then(LossScaler::default);
+        if scaler.is_some() {
+            moving.watch(TrainingGraph::FINITE)?;
+        }
         let (batches, poisoned) = (0, false);
         let mut session =
-            Self { gradients: adding, sums, update: moving, weights, shared, execution, batches, poisoned };
+            Self { gradients: adding, sums, update: moving, weights, shared, execution, scaler, batches, poisoned };
         session.share()?;
         Ok(session)
     }
@@ -66,10 +73,14 @@ impl AccumulatingSession {
         if self.poisoned {
             return Err(TrainError::Poisoned);
         }
-        self.gradients.fill(tensors, &[])?;
+        let turn = self.sums.turn();
+        let scale = self.scaler.as_ref().map(|scaler| (TrainingGraph::LOSS_SCALE, f64::from(scaler.scale())));
+        self.gradients.fill(tensors, scale.as_slice(), turn)?;
         self.poisoned = true;
         let batch = self.batches + 1;
-        self.gradients.run(self.sums.turn(), || format!("the gradients of batch {batch}"))?;
+        let what = || format!("the gradients of batch {batch}");
+        self.gradients.run(turn, what)?;
+        self.gradients.wait(turn, what)?;
         self.poisoned = false;
         self.sums.swap();
         self.batches = batch;
@@ -81,7 +92,9 @@ impl AccumulatingSession {
     ///
     /// # Errors
     /// When no gradients were added; else as [`crate::TrainSession::step`].
-    pub fn update(&mut self, learning_rate: f32, step: u64, tensors: &[(&str, InputTensor<'_>)]) -> Result<()> {
+    ///
+    /// Tells whether the update was made: always, but for float16 graphs whose gradients overflowed.
+    pub fn update(&mut self, learning_rate: f32, step: u64, tensors: &[(&str, InputTensor<'_>)]) -> Result<bool> {
         if self.poisoned {
             return Err(TrainError::Poisoned);
         }
@@ -93,14 +106,46 @@ impl AccumulatingSession {
             (TrainingGraph::STEP, step as f64),
             (AccumulatingGraphs::SCALE, 1.0 / f64::from(self.batches)),
         ];
-        self.update.fill(tensors, &scalars)?;
+        let turn = self.weights.turn();
+        self.update.fill(tensors, &scalars, turn)?;
         self.poisoned = true;
-        self.update.run(self.weights.turn(), || format!("step {step}"))?;
+        let what = || format!("step {step}");
+        self.update.run(turn, what)?;
+        self.update.wait(turn, what)?;
         self.weights.swap();
         self.sums.clear(Role::GradientSum)?;
         self.share()?;
         self.batches = 0;
         self.poisoned = false;
+        let Some(scaler) = &mut self.scaler else { return Ok(true) };
+        let finite = self.update.output(TrainingGraph::FINITE)?.iter().next() == Some(&1.0);
+        scaler.update(finite);
+        if scaler.is_exhausted() {
+            return Err(TrainError::Overflow { step, scale: scaler.scale() });
+        }
+        Ok(finite)
+    }
+
+    /// The scale of the loss and its history, for a checkpoint; `None` where the graphs do not scale their loss.
+    pub fn loss_scaler(&self) -> Option<LossScaler> {
+        self.scaler
+    }
+
+    /// Goes on with the scale of a checkpoint, or starts with another one.
+    ///
+    /// # Errors
+    /// When the graphs do not scale their loss.
+    pub fn set_loss_scaler(&mut self, scaler: LossScaler) -> Result<()> {
+        match &mut self.scaler {
+            Some(current) => *current = scaler,
+            None => {
+                return Err(TrainError::setting(
+                    "the loss scale",
+                    scaler.scale(),
+                    "left out: the graph is not float16",
+                ));
+            }
+        }
         Ok(())
     }
 

@@ -1,13 +1,18 @@
 //! A graph loaded and bound: every input and output has its memory before the first run.
+//!
+//! On a GPU a run is only begun: kernels are queued and the call returns, so that the next batch can be copied over while they compute.
+//! [`BoundGraph::wait`] ends it. Memory that a queued kernel may read or write is never handed back in between: batches, state and watched
+//! outputs have places of their own, and scalars are bound while nothing is queued. On the processor a run is over when the call returns.
 
 use ndarray::ArrayViewD;
 use ort::memory::Allocator;
-use ort::session::{IoBinding, Session};
+use ort::session::{IoBinding, RunOptions, Session};
 use swath_autodiff::Model;
 
 use super::build::{self, Built, Source};
-use super::host::HostTensor;
-use super::{Device, Execution, InputTensor, SessionOptions};
+use super::host::{Feed, HostTensor};
+use super::placement::{self, Allowance};
+use super::{Device, Execution, InputTensor, SessionOptions, precision};
 use crate::error::{Result, TrainError};
 
 /// A graph with the memory of its inputs and outputs, apart from those that are state.
@@ -15,9 +20,11 @@ pub(super) struct BoundGraph {
     session: Session,
     /// Binding 0 reads the first buffers of the state and writes the second; binding 1 the other way round.
     bindings: [IoBinding; 2],
-    inputs: Vec<HostTensor>,
+    inputs: Vec<Feed>,
     outputs: Vec<HostTensor>,
     device: Device,
+    /// A run on a GPU does not wait for its kernels.
+    queued: RunOptions,
 }
 
 impl BoundGraph {
@@ -29,18 +36,23 @@ impl BoundGraph {
         is_state: impl Fn(&str) -> bool,
     ) -> Result<(Self, Execution)> {
         let bytes = model.to_bytes().map_err(TrainError::session(what))?;
+        precision::check(model, options.device)?;
         let Built { session, execution } = build::build(what, &Source::Bytes(&bytes), options)?;
         drop(bytes);
-        let memory = build::batch_allocator(&session, options.device)?;
+        placement::check(&session, options.device, Allowance::Nothing)?;
+        let host = build::batch_allocator(&session, options.device)?;
+        let device = match options.device {
+            Device::Cpu => None,
+            Device::Cuda { .. } => Some(build::state_allocator(&session, options.device)?),
+        };
         let inputs = session.inputs().iter().filter(|input| !is_state(input.name()));
-        let inputs = inputs.map(|input| HostTensor::new(input, &memory)).collect::<Result<Vec<_>>>()?;
-        let binding = || session.create_binding().map_err(TrainError::session("bound inputs and outputs"));
-        let bindings = [binding()?, binding()?];
-        let mut graph = Self { session, bindings, inputs, outputs: Vec::new(), device: options.device };
-        for binding in &mut graph.bindings {
-            graph.inputs.iter().try_for_each(|input| input.bind_input(binding))?;
-        }
-        Ok((graph, execution))
+        let inputs = inputs.map(|input| Feed::new(input, &host, device.as_ref())).collect::<Result<Vec<_>>>()?;
+        let bound = || TrainError::session("bound inputs and outputs");
+        let mut bindings = [session.create_binding().map_err(bound())?, session.create_binding().map_err(bound())?];
+        inputs.iter().try_for_each(|input| input.bind(&mut bindings))?;
+        let mut queued = RunOptions::new().map_err(bound())?;
+        queued.disable_device_sync().map_err(bound())?;
+        Ok((Self { session, bindings, inputs, outputs: Vec::new(), device: options.device, queued }, execution))
     }
 
     /// Memory for state of this graph, where the graph runs.
@@ -66,7 +78,7 @@ impl BoundGraph {
             let known = self.session.outputs().iter().map(|output| output.name()).take(8);
             unknown("output", name, known)
         })?;
-        let mut output = HostTensor::new(found, &Allocator::default())?;
+        let mut output = HostTensor::new(found, &build::batch_allocator(&self.session, self.device)?)?;
         self.bindings.iter_mut().try_for_each(|binding| output.bind_output(binding))?;
         self.outputs.push(output);
         Ok(())
@@ -80,35 +92,68 @@ impl BoundGraph {
             .view()
     }
 
-    /// Copies arrays and scalars into the memory that is bound to the graph's inputs. Scalars that the graph does not take
-    /// are passed over; arrays that it does not take are an error, and so is an input that nothing is given for.
-    pub(super) fn fill(&mut self, tensors: &[(&str, InputTensor<'_>)], scalars: &[(&str, f64)]) -> Result<()> {
-        if let Some((name, _)) = tensors.iter().find(|(name, _)| !self.inputs.iter().any(|input| input.name == *name)) {
-            return Err(unknown("input", name, self.inputs.iter().map(|input| input.name.as_str())));
+    /// Takes arrays to where the next run under binding `turn` reads them. Arrays that the graph does not take are an error.
+    pub(super) fn stage(&mut self, tensors: &[(&str, InputTensor<'_>)], turn: usize) -> Result<()> {
+        let taken = |name: &str| self.inputs.iter().any(|input| input.host.name == name);
+        if let Some((name, _)) = tensors.iter().find(|(name, _)| !taken(name)) {
+            return Err(unknown("input", name, self.inputs.iter().map(|input| input.host.name.as_str())));
         }
-        for input in &mut self.inputs {
-            if let Some((_, tensor)) = tensors.iter().find(|(name, _)| *name == input.name) {
-                input.fill(tensor)?;
-            } else if let Some((_, value)) = scalars.iter().find(|(name, _)| *name == input.name) {
-                input.fill_scalar(*value)?;
-            } else {
-                let given: Vec<_> = tensors.iter().map(|(name, _)| *name).collect();
-                return Err(TrainError::MissingInput { name: input.name.clone(), given: given.join(", ") });
+        for (name, tensor) in tensors {
+            for input in self.inputs.iter_mut().filter(|input| input.host.name == *name) {
+                input.stage(tensor, turn)?;
             }
         }
         Ok(())
     }
 
-    /// Runs the graph under one of the two bindings.
-    pub(super) fn run(&mut self, turn: usize, what: impl FnOnce() -> String) -> Result<()> {
-        let binding = &mut self.bindings[turn];
-        if self.device != Device::Cpu {
-            // Binding is what copies a batch to a GPU; on the processor the graph reads the bound memory itself.
-            self.inputs.iter().try_for_each(|input| input.bind_input(binding))?;
-            binding.synchronize_inputs().map_err(TrainError::session("the copy of a batch to the GPU"))?;
+    /// Stages what the next run takes besides. Scalars that the graph does not take are passed over; an input that nothing was given for is
+    /// an error.
+    pub(super) fn fill(
+        &mut self,
+        tensors: &[(&str, InputTensor<'_>)],
+        scalars: &[(&str, f64)],
+        turn: usize,
+    ) -> Result<()> {
+        self.stage(tensors, turn)?;
+        for (name, value) in scalars {
+            for input in self.inputs.iter_mut().filter(|input| input.host.name == *name) {
+                input.stage_scalar(*value)?;
+            }
         }
-        let ran = self.session.run_binding(binding).map(|_| ());
-        ran.map_err(|source| TrainError::Run { what: what(), source: Box::new(source) })
+        let Some(missing) = self.inputs.iter().find(|input| !input.staged) else { return Ok(()) };
+        let given: Vec<_> = tensors.iter().map(|(name, _)| *name).collect();
+        Err(TrainError::MissingInput { name: missing.host.name.clone(), given: given.join(", ") })
+    }
+
+    /// Forgets what was staged.
+    pub(super) fn unstage(&mut self) {
+        self.inputs.iter_mut().for_each(|input| input.staged = false);
+    }
+
+    /// Begins a run under one of the two bindings; everything that it reads is staged, and nothing else is under way.
+    pub(super) fn run(&mut self, turn: usize, what: impl Fn() -> String) -> Result<()> {
+        let failed = |source| TrainError::Run { what: what(), source: Box::new(source) };
+        self.unstage();
+        let binding = &mut self.bindings[turn];
+        match self.device {
+            Device::Cpu => self.session.run_binding(binding).map(|_| ()).map_err(failed),
+            Device::Cuda { .. } => {
+                let mut scalars = self.inputs.iter().filter(|input| input.is_copied_by_binding());
+                scalars.try_for_each(|input| input.host.bind_input(binding))?;
+                binding.synchronize_inputs().map_err(failed)?;
+                self.session.run_binding_with_options(binding, &self.queued).map(|_| ()).map_err(failed)
+            }
+        }
+    }
+
+    /// Waits until a run is over and its outputs can be read.
+    pub(super) fn wait(&self, turn: usize, what: impl Fn() -> String) -> Result<()> {
+        match self.device {
+            Device::Cpu => Ok(()),
+            Device::Cuda { .. } => self.bindings[turn]
+                .synchronize_outputs()
+                .map_err(|source| TrainError::Run { what: what(), source: Box::new(source) }),
+        }
     }
 }
 

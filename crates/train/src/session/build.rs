@@ -8,8 +8,8 @@ use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, Memory
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
-use super::cuda;
 use super::{Device, Execution, Runtime, SessionOptions};
+use super::{cuda, placement};
 use crate::error::{Result, TrainError};
 use crate::kernels;
 
@@ -65,6 +65,8 @@ fn configure(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuild
         .map_err(TrainError::session("a new session"))?
         .with_optimization_level(GraphOptimizationLevel::All)
         .map_err(option("full graph optimisation"))?
+        .with_config_entry(placement::RECORD.0, placement::RECORD.1)
+        .map_err(option("the record of its placement"))?
         .with_log_level(LogLevel::Warning)
         .map_err(option("its log level"))?
         .with_intra_op_spinning(options.spin)

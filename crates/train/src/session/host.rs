@@ -1,4 +1,5 @@
-//! Inputs and outputs of a graph that have memory of their own on the host: batches, rates, losses, logits.
+//! Inputs and outputs of a graph that have memory of their own on the host: batches, rates, losses, logits; and, for a GPU, the memory
+//! there that batches are copied to ahead of their step.
 
 use ndarray::ArrayViewD;
 use ort::memory::Allocator;
@@ -8,6 +9,67 @@ use ort::value::{DynTensor, Outlet, TensorElementType};
 use super::InputTensor;
 use super::input::copy_row_major;
 use crate::error::{Result, TrainError};
+
+/// A graph input that is given anew for every step.
+pub(super) struct Feed {
+    pub(super) host: HostTensor,
+    /// On a GPU, one place for each of the two bindings: the next batch arrives in one while the step reads the other. Scalars have
+    /// none: they are bound, and thereby copied, when their step begins.
+    places: Option<[DynTensor; 2]>,
+    /// Whether it holds what the next step is to read.
+    pub(super) staged: bool,
+}
+
+impl Feed {
+    /// An input with host memory from `host`, and memory where the graph runs from `device` where that is a GPU.
+    pub(super) fn new(outlet: &Outlet, host: &Allocator, device: Option<&Allocator>) -> Result<Self> {
+        let host = HostTensor::new(outlet, host)?;
+        let place = |allocator: &Allocator| {
+            let shape = host.tensor.shape().to_vec();
+            DynTensor::new(allocator, *host.tensor.data_type(), shape.as_slice())
+                .map_err(TrainError::session(format!("memory for `{}` of shape {shape:?} on the GPU", host.name)))
+        };
+        let places = match device {
+            Some(allocator) if !host.tensor.shape().is_empty() => Some([place(allocator)?, place(allocator)?]),
+            _ => None,
+        };
+        Ok(Self { host, places, staged: false })
+    }
+
+    /// Binds what stays bound: the places on a GPU, or the host memory that a processor reads itself.
+    pub(super) fn bind(&self, bindings: &mut [IoBinding; 2]) -> Result<()> {
+        for (turn, binding) in bindings.iter_mut().enumerate() {
+            match &self.places {
+                Some(places) => self.host.bind_as_input(binding, &places[turn])?,
+                None => self.host.bind_input(binding)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes values to where the step under binding `turn` reads them; a scalar for a GPU waits on the host.
+    pub(super) fn stage(&mut self, given: &InputTensor<'_>, turn: usize) -> Result<()> {
+        self.staged = false;
+        self.host.fill(given)?;
+        if let Some(places) = &mut self.places {
+            let failed = TrainError::session(format!("the copy of `{}` to the GPU", self.host.name));
+            self.host.tensor.copy_into(&mut places[turn]).map_err(failed)?;
+        }
+        self.staged = true;
+        Ok(())
+    }
+
+    pub(super) fn stage_scalar(&mut self, value: f64) -> Result<()> {
+        self.host.fill_scalar(value)?;
+        self.staged = true;
+        Ok(())
+    }
+
+    /// Whether binding is what copies it to the GPU.
+    pub(super) fn is_copied_by_binding(&self) -> bool {
+        self.places.is_none()
+    }
+}
 
 /// A graph input or output with memory of its own on the host.
 pub(super) struct HostTensor {
@@ -72,8 +134,12 @@ impl HostTensor {
     }
 
     pub(super) fn bind_input(&self, binding: &mut IoBinding) -> Result<()> {
+        self.bind_as_input(binding, &self.tensor)
+    }
+
+    fn bind_as_input(&self, binding: &mut IoBinding, tensor: &DynTensor) -> Result<()> {
         binding
-            .bind_input(self.name.as_str(), &self.tensor)
+            .bind_input(self.name.as_str(), tensor)
             .map_err(TrainError::session(format!("the input `{}`", self.name)))
     }
 

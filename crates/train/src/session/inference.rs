@@ -8,6 +8,7 @@ use ort::session::Session;
 use ort::value::TensorRef;
 
 use super::build::{self, Built, Source};
+use super::placement::{self, Allowance};
 use super::{Execution, SessionOptions};
 use crate::error::{Result, TrainError};
 
@@ -52,6 +53,7 @@ impl InferenceSession {
 
     fn load(source: &Source<'_>, options: &SessionOptions) -> Result<Self> {
         let Built { session, execution } = build::build("the network", source, options)?;
+        placement::check(&session, options.device, Allowance::Sizes)?;
         let (input, output) = match (session.inputs(), session.outputs()) {
             ([input], [output, ..]) => (input, output),
             (inputs, outputs) => {

@@ -12,6 +12,8 @@ mod host;
 mod inference;
 mod input;
 mod options;
+mod placement;
+mod precision;
 mod runtime;
 mod state;
 mod train;

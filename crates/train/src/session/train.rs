@@ -1,4 +1,4 @@
-//! A training graph at work: one call, one optimiser step.
+//! A training graph at work: one call, one optimiser step; or three, so that a batch is copied while the step before it computes.
 
 use std::fmt;
 
@@ -9,6 +9,7 @@ use super::bound::BoundGraph;
 use super::state::State;
 use super::{Execution, InputTensor, SessionOptions, StateValue};
 use crate::error::{Result, TrainError};
+use crate::loss_scale::LossScaler;
 
 /// What one step takes besides the state.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct StepInputs<'a> {
 pub struct StepOutput {
     /// The loss before this step's update.
     pub loss: f32,
+    /// Whether the update was made: always, but for a float16 graph whose gradients overflowed. It then left the state as it was.
+    pub updated: bool,
 }
 
 /// A training graph on ONNX Runtime, with its state.
@@ -37,6 +40,10 @@ pub struct TrainSession {
     graph: BoundGraph,
     state: State,
     execution: Execution,
+    /// Where the graph scales its loss.
+    scaler: Option<LossScaler>,
+    /// Number of the step that was launched and not finished.
+    running: Option<u64>,
     poisoned: bool,
 }
 
@@ -51,7 +58,11 @@ impl TrainSession {
         let mut state = State::new(&graph.state, &bound.state_memory()?, options.device)?;
         state.bind(bound.bindings())?;
         bound.watch(TrainingGraph::LOSS)?;
-        Ok(Self { graph: bound, state, execution, poisoned: false })
+        let scaler = bound.takes(TrainingGraph::LOSS_SCALE).then(LossScaler::default);
+        if scaler.is_some() {
+            bound.watch(TrainingGraph::FINITE)?;
+        }
+        Ok(Self { graph: bound, state, execution, scaler, running: None, poisoned: false })
     }
 
     /// Keeps a further output, such as [`TrainingGraph::LOGITS`], readable after each step by [`TrainSession::output`].
@@ -68,35 +79,111 @@ impl TrainSession {
     /// When an input is missing, unknown or of another shape or type; the state is then untouched. When ONNX Runtime
     /// fails half-way, the session refuses further steps.
     pub fn step(&mut self, inputs: &StepInputs<'_>) -> Result<StepOutput> {
-        if self.poisoned {
+        self.launch(inputs)?;
+        self.finish()
+    }
+
+    /// Takes arrays to where the next step reads them. Called between [`TrainSession::launch`] and [`TrainSession::finish`], it copies
+    /// them to a GPU while that computes; on the processor it is a copy in memory, whenever it is called.
+    ///
+    /// # Errors
+    /// When the graph has no such input, its shape or type is another, or the copy fails. A step under way is not touched.
+    pub fn stage(&mut self, tensors: &[(&str, InputTensor<'_>)]) -> Result<()> {
+        let turn = if self.running.is_some() { 1 - self.state.turn() } else { self.state.turn() };
+        self.graph.stage(tensors, turn)
+    }
+
+    /// Begins a step on what was staged and on `inputs`, which holds the rest. On a GPU it returns once the work is queued.
+    ///
+    /// # Errors
+    /// As [`TrainSession::step`]; also when the step before was not finished. What was staged is forgotten then.
+    pub fn launch(&mut self, inputs: &StepInputs<'_>) -> Result<()> {
+        if self.poisoned && self.running.is_none() {
             return Err(TrainError::Poisoned);
         }
-        let scalars = [
+        self.idle()?;
+        let mut scalars = vec![
             (TrainingGraph::LEARNING_RATE, f64::from(inputs.learning_rate)),
             (TrainingGraph::STEP, inputs.step as f64),
         ];
-        self.graph.fill(&inputs.tensors, &scalars)?;
+        scalars.extend(self.scaler.as_ref().map(|s| (TrainingGraph::LOSS_SCALE, f64::from(s.scale()))));
+        let filled = self.graph.fill(&inputs.tensors, &scalars, self.state.turn());
+        filled.inspect_err(|_| self.graph.unstage())?;
         self.poisoned = true;
         self.graph.run(self.state.turn(), || format!("step {}", inputs.step))?;
+        self.running = Some(inputs.step);
+        Ok(())
+    }
+
+    /// Waits for the step that was launched: its loss, and the state updated.
+    ///
+    /// # Errors
+    /// When no step was launched, or it failed. When gradients overflow at every scale of the loss.
+    pub fn finish(&mut self) -> Result<StepOutput> {
+        let step = self.running.take().ok_or(TrainError::Order { what: "no step was launched" })?;
+        self.graph.wait(self.state.turn(), || format!("step {step}"))?;
         self.poisoned = false;
         self.state.swap();
-        let loss = self.output(TrainingGraph::LOSS)?.iter().next().copied().unwrap_or(f32::NAN);
-        Ok(StepOutput { loss })
+        let loss = self.scalar(TrainingGraph::LOSS)?;
+        let updated = self.scaler.is_none() || self.scalar(TrainingGraph::FINITE)? == 1.0;
+        if let Some(scaler) = &mut self.scaler {
+            scaler.update(updated);
+            if scaler.is_exhausted() {
+                return Err(TrainError::Overflow { step, scale: scaler.scale() });
+            }
+        }
+        Ok(StepOutput { loss, updated })
+    }
+
+    fn scalar(&self, name: &str) -> Result<f32> {
+        Ok(self.output(name)?.iter().next().copied().unwrap_or(f32::NAN))
+    }
+
+    fn idle(&self) -> Result<()> {
+        match self.running {
+            None => Ok(()),
+            Some(_) => Err(TrainError::Order { what: "the last step was launched and not finished" }),
+        }
+    }
+
+    /// The scale of the loss and its history, for a checkpoint; `None` where the graph does not scale its loss.
+    pub fn loss_scaler(&self) -> Option<LossScaler> {
+        self.scaler
+    }
+
+    /// Goes on with the scale of a checkpoint, or starts with another one.
+    ///
+    /// # Errors
+    /// When the graph does not scale its loss.
+    pub fn set_loss_scaler(&mut self, scaler: LossScaler) -> Result<()> {
+        match &mut self.scaler {
+            Some(current) => *current = scaler,
+            None => {
+                return Err(TrainError::setting(
+                    "the loss scale",
+                    scaler.scale(),
+                    "left out: the graph is not float16",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// An output of the last step that [`TrainSession::watch`] keeps.
     ///
     /// # Errors
-    /// When the output is not watched.
+    /// When the output is not watched, or a step is under way.
     pub fn output(&self, name: &str) -> Result<ArrayViewD<'_, f32>> {
+        self.idle()?;
         self.graph.output(name)
     }
 
     /// The current state, in the graph's order. Values are borrowed on the processor and copied from a GPU.
     ///
     /// # Errors
-    /// When the copy from a GPU fails.
+    /// When the copy from a GPU fails, or a step is under way.
     pub fn state(&self) -> Result<Vec<StateValue<'_>>> {
+        self.idle()?;
         self.state.read()
     }
 
@@ -105,6 +192,7 @@ impl TrainSession {
     /// # Errors
     /// When there is none of this name, or the copy from a GPU fails.
     pub fn state_tensor(&self, name: &str) -> Result<StateValue<'_>> {
+        self.idle()?;
         self.state.read_one(name)
     }
 
@@ -113,6 +201,7 @@ impl TrainSession {
     /// # Errors
     /// When a state tensor is missing, unknown or of another length; the state is then untouched.
     pub fn load_state<'v>(&mut self, tensors: impl IntoIterator<Item = (&'v str, &'v [f32])>) -> Result<()> {
+        self.idle()?;
         let tensors: Vec<_> = tensors.into_iter().collect();
         if let Some(missing) = self.state.names().find(|name| !tensors.iter().any(|(given, _)| given == name)) {
             let given = format!("{} tensors", tensors.len());
@@ -127,6 +216,7 @@ impl TrainSession {
     /// # Errors
     /// When a name is unknown or a length differs; the state is then untouched.
     pub fn load_some<'v>(&mut self, tensors: impl IntoIterator<Item = (&'v str, &'v [f32])>) -> Result<()> {
+        self.idle()?;
         self.state.write(tensors)
     }
 
