@@ -27,6 +27,20 @@ pub trait Task {
     /// Whatever makes going on pointless.
     fn step(&mut self, batch: Self::Batch, at: StepAt) -> Result<Stepped, Self::Error>;
 
+    /// Runs one optimiser step and, while it computes, may look at the batch of the step after. Whoever does not look gets the batches one by
+    /// one.
+    ///
+    /// # Errors
+    /// Whatever makes going on pointless.
+    fn step_ahead(
+        &mut self,
+        batch: Self::Batch,
+        at: StepAt,
+        _ahead: &mut Ahead<'_, Self::Batch, Self::Error>,
+    ) -> Result<Stepped, Self::Error> {
+        self.step(batch, at)
+    }
+
     /// Judges the state after `step` steps; the score is what [`FitOptions`] monitors. `None` when there is nothing to
     /// judge by.
     ///
@@ -46,6 +60,33 @@ pub trait Task {
 
     /// Takes note of a step.
     fn record(&mut self, _record: &StepRecord) {}
+}
+
+/// The batch after the one in work, fetched when it is first looked at.
+pub struct Ahead<'a, B, E> {
+    batches: &'a mut dyn Iterator<Item = Result<B, E>>,
+    next: &'a mut Option<Result<B, E>>,
+    /// Whether another step follows as far as can be told.
+    follows: bool,
+    waited_s: f64,
+}
+
+impl<B, E> Ahead<'_, B, E> {
+    /// The next step's batch; `None` where none follows, or where it failed, which is that step's to report.
+    pub fn batch(&mut self) -> Option<&B> {
+        if self.follows && self.next.is_none() {
+            let started = Instant::now();
+            *self.next = self.batches.next();
+            self.waited_s += started.elapsed().as_secs_f64();
+        }
+        self.next.as_ref().and_then(|next| next.as_ref().ok())
+    }
+}
+
+impl<B, E> std::fmt::Debug for Ahead<'_, B, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ahead").field("follows", &self.follows).finish_non_exhaustive()
+    }
 }
 
 /// Where and how fast a step is.
@@ -195,14 +236,16 @@ pub fn fit<T: Task>(
     options.check()?;
     let mut run = Run { task, options, progress, saved: None };
     let mut batches = batches.into_iter();
+    let mut next = None;
     let outcome = loop {
         if let Some(outcome) = run.ended(stop) {
             break outcome;
         }
         let started = Instant::now();
-        let Some(batch) = batches.next() else { break Outcome::OutOfBatches };
+        let Some(batch) = next.take().or_else(|| batches.next()) else { break Outcome::OutOfBatches };
         let waited_s = started.elapsed().as_secs_f64();
-        run.step(batch?, started, waited_s)?;
+        let ahead = Ahead { batches: &mut batches, next: &mut next, follows: run.goes_on(), waited_s };
+        run.step(batch?, started, ahead)?;
         run.after_step()?;
     };
     if outcome != Outcome::Stopped {
@@ -263,10 +306,22 @@ impl<T: Task> Run<'_, T> {
         }
     }
 
-    fn step(&mut self, batch: T::Batch, started: Instant, waited_s: f64) -> Result<(), T::Error> {
+    /// Whether a step follows the next one, as far as counting tells.
+    fn goes_on(&self) -> bool {
+        let last = self.options.until.map_or(self.options.steps, |until| until.min(self.options.steps));
+        self.progress.step + 1 < last
+    }
+
+    fn step(
+        &mut self,
+        batch: T::Batch,
+        started: Instant,
+        mut ahead: Ahead<'_, T::Batch, T::Error>,
+    ) -> Result<(), T::Error> {
         let (learning_rate, momentum) = (self.options.rate(&self.progress), self.options.momentum(&self.progress));
         let at = StepAt { step: self.progress.step + 1, learning_rate, momentum };
-        let Stepped { loss, samples } = self.task.step(batch, at)?;
+        let Stepped { loss, samples } = self.task.step_ahead(batch, at, &mut ahead)?;
+        let waited_s = ahead.waited_s;
         let took_s = started.elapsed().as_secs_f64();
         self.progress.step = at.step;
         self.progress.samples += samples as u64;

@@ -12,7 +12,7 @@ pub mod session;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, Mark};
 pub use error::{Result, TrainError};
-pub use fit::{FitOptions, Outcome, Progress, StepAt, StepRecord, Stepped, Summary, Task, fit};
+pub use fit::{Ahead, FitOptions, Outcome, Progress, StepAt, StepRecord, Stepped, Summary, Task, fit};
 pub use loss_scale::LossScaler;
 pub use metrics::{ClassMetrics, Confusion, Metrics};
 pub use schedule::{Plateau, Schedule};

@@ -151,3 +151,44 @@ fn settings_out_of_range_are_refused_before_the_first_batch() {
         assert!(script.records.is_empty());
     }
 }
+
+/// Looks at the batch after the one in work.
+#[derive(Default)]
+struct Curious {
+    seen: Vec<(usize, Option<usize>)>,
+}
+
+impl Task for Curious {
+    type Batch = usize;
+    type Error = TrainError;
+
+    fn step(&mut self, _batch: usize, _at: StepAt) -> Result<Stepped> {
+        Ok(Stepped { loss: 1.0, samples: 1 })
+    }
+
+    fn step_ahead(&mut self, batch: usize, at: StepAt, ahead: &mut Ahead<'_, usize, TrainError>) -> Result<Stepped> {
+        let next = ahead.batch().copied();
+        assert_eq!(ahead.batch().copied(), next, "a second look takes no further batch");
+        self.seen.push((batch, next));
+        self.step(batch, at)
+    }
+}
+
+#[test]
+fn a_task_may_look_at_the_next_batch_but_none_is_taken_for_nothing() {
+    let mut task = Curious::default();
+    let mut taken = 0;
+    let batches = (0..100).inspect(|_| taken += 1).map(Ok);
+    let options = FitOptions { until: Some(3), ..steps(5) };
+    let summary = fit(&mut task, batches, &options, Progress::default(), &AtomicBool::new(false)).unwrap();
+    assert_eq!(summary.outcome, Outcome::Paused);
+    assert_eq!(task.seen, [(0, Some(1)), (1, Some(2)), (2, None)]);
+    assert_eq!(taken, 3);
+
+    // A batch that fails is the failure of its own step: the one before is done.
+    let mut task = Curious::default();
+    let failing = [Ok(0), Err(TrainError::Poisoned)];
+    let error = fit(&mut task, failing, &steps(5), Progress::default(), &AtomicBool::new(false)).unwrap_err();
+    assert!(matches!(error, TrainError::Poisoned));
+    assert_eq!(task.seen, [(0, None)]);
+}
