@@ -42,7 +42,10 @@ impl OntoPlan {
         check_size(raster, bands.as_ref().map_or(header.bands.len(), Vec::len), target)?;
         let exact = exact(&header.grid, target, &raster.href)?;
         let ratio = exact.scale(target.width_px, target.height_px);
-        let level = if method.keeps_values() { 0 } else { header.level_for(ratio.0.min(ratio.1)) };
+        let fits = if method.keeps_values() { 0 } else { header.level_for(ratio.0.min(ratio.1)) };
+        // An overview without the mask that the full resolution has would pass masked pixels off as valid.
+        let is_unmasked = |level: usize| header.masks[0].is_some() && header.masks[level].is_none();
+        let level = if is_unmasked(fits) { 0 } else { fits };
         let grid = header.level_grid(level).unwrap_or_else(|| header.grid.clone());
         let shrink = header.grid.width_px as f64 / grid.width_px as f64;
         let needed = needed(&grid, target, method, (ratio.0.max(ratio.1)) / shrink, &raster.href)?;

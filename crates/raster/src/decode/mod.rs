@@ -8,12 +8,13 @@ mod lzw;
 mod packbits;
 mod unpack;
 
-use crate::header::{Level, SampleFormat};
+use crate::header::{Compression, Level, SampleFormat};
 use crate::window::Block;
 use crate::{DType, Sample, Samples};
 use bytemuck::cast_vec;
 use half::f16;
 use ndarray::Array3;
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 /// Why a block does not decode, in words; the caller adds file and place.
@@ -56,13 +57,19 @@ pub(crate) fn decode(level: &Level, index: usize, compressed: &[u8]) -> Result<B
     let shape = Shape::of(level, index);
     SCRATCH.with_borrow_mut(|scratch| {
         let len = shape.row_bytes(level.bits) * shape.rows;
-        codec::decompress(level, shape, compressed, len, scratch)?;
+        codec::decompress(level, shape, &in_bit_order(level, compressed), len, scratch)?;
         let raw = scratch.get_mut(..len).ok_or("it holds too few bytes")?;
-        if level.is_bit_reversed && level.bits < 8 {
-            raw.iter_mut().for_each(|byte| *byte = byte.reverse_bits());
-        }
         Ok(Block { samples: samples(level, shape, raw)? })
     })
+}
+
+/// The block's bytes with the highest bit first. FillOrder 2 turns all bytes around, compressed ones too, but for JPEG's.
+fn in_bit_order<'a>(level: &Level, compressed: &'a [u8]) -> Cow<'a, [u8]> {
+    if level.is_bit_reversed && level.compression != Compression::Jpeg {
+        Cow::Owned(compressed.iter().map(|byte| byte.reverse_bits()).collect())
+    } else {
+        Cow::Borrowed(compressed)
+    }
 }
 
 /// A block in which every value is `value`: what a sparse file leaves out.

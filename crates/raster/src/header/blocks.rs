@@ -39,9 +39,7 @@ pub(crate) fn level(directory: &Directory<'_>, limits: &Limits) -> Result<Level,
         bits: u16::try_from(bits).unwrap_or(u16::MAX),
         format,
         predictor: predictor(directory, compression)?,
-        // LERC values are decoded to little-endian ones, whatever the file's byte order.
-        is_big_endian: directory.is_big_endian
-            && !matches!(compression, Compression::Lerc | Compression::LercDeflate | Compression::LercZstd),
+        is_big_endian: directory.is_big_endian,
         is_bit_reversed: directory.uint(tag::FILL_ORDER)? == Some(2),
         is_ycbcr: directory.uint(tag::PHOTOMETRIC)? == Some(6),
         jpeg_tables: directory.blob(tag::JPEG_TABLES)?.map(Bytes::copy_from_slice),

@@ -57,7 +57,8 @@ impl Blocks {
         Ok(Pixels { samples: T::wrap(array), valid, grid: grid.of_window(&window) })
     }
 
-    /// Which values are measurements: inside the image, in a block that was had, not masked, not transparent, not nodata.
+    /// Which values are measurements: inside the image, in a block that was had, and as the file says it. As in GDAL, a mask
+    /// decides alone, else nodata, else opacity; a nodata value that the request gives counts besides.
     fn validity<T: Sample>(&self, array: &Array3<T>) -> Result<Array3<bool>> {
         let mut valid = Array3::from_elem(array.dim(), false);
         for piece in self.pieces::<T>()? {
@@ -70,7 +71,7 @@ impl Blocks {
         if let Some(mask) = &header.masks[self.plan.request.level] {
             let blocks = pieces::<u8>(mask, window, &[0], &self.plan.mask_blocks, &self.mask_blocks);
             keep_where_nonzero(&mut valid, blocks, window);
-        } else if let Some(alpha) = header.alpha_band {
+        } else if let Some(alpha) = header.alpha_band.filter(|_| header.nodata.is_none()) {
             let (indices, blocks) = match self.plan.alpha_blocks.is_empty() {
                 true => (&self.plan.blocks, &self.blocks),
                 false => (&self.plan.alpha_blocks, &self.alpha_blocks),
@@ -78,7 +79,8 @@ impl Blocks {
             let blocks = pieces::<T>(self.plan.level(), window, std::slice::from_ref(&alpha), indices, blocks);
             keep_where_nonzero(&mut valid, blocks, window);
         }
-        if let Some(nodata) = self.plan.nodata() {
+        let of_file = header.nodata.filter(|_| header.masks[self.plan.request.level].is_none());
+        if let Some(nodata) = self.plan.request.nodata.or(of_file) {
             let is_nodata = nodata_test::<T>(nodata);
             ndarray::Zip::from(&mut valid).and(array).for_each(|valid, value| *valid &= !is_nodata(*value));
         }

@@ -17,6 +17,8 @@ struct Blob {
     cols: usize,
     /// Values per pixel.
     depth: usize,
+    /// Bytes of the blob, header included.
+    bytes: usize,
     valid_pixels: usize,
     tile_px: usize,
     kind: Kind,
@@ -32,23 +34,40 @@ struct Image {
     mask: Option<Vec<bool>>,
 }
 
-/// Appends the block's values in the machine-independent little-endian form of the file's type.
-pub(super) fn decompress(level: &Level, shape: Shape, blob: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
-    let mut reader = Reader::new(blob);
-    let header = header(&mut reader, blob)?;
-    let has_alpha = header.depth + 1 == shape.bands;
-    if (header.rows, header.cols) != (shape.rows, shape.cols) || (header.depth != shape.bands && !has_alpha) {
+/// Appends the block's values in the little-endian form of the file's type. Bands lie in one blob, or, where floats of each
+/// band are invalid elsewhere, in a blob each.
+pub(super) fn decompress(level: &Level, shape: Shape, mut bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
+    let is_byte = level.format == SampleFormat::Unsigned && level.bits == 8;
+    let mut images: Vec<(Image, usize)> = Vec::new();
+    let mut bands = 0;
+    loop {
+        let mut reader = Reader::new(bytes);
+        let header = header(&mut reader, bytes)?;
         let Blob { rows, cols, depth, .. } = header;
-        return Err(format!("it holds {rows} by {cols} pixels of {depth} values"));
-    }
-    let image = image(&mut reader, &header)?;
-    for (pixel, values) in image.values.chunks_exact(header.depth).enumerate() {
-        let is_valid = image.mask.as_ref().is_none_or(|mask| mask[pixel]);
-        for value in values {
-            write(level, if is_valid { Some(*value) } else { None }, out)?;
+        if (rows, cols) != (shape.rows, shape.cols) || bands + depth > shape.bands {
+            return Err(format!("it holds {rows} by {cols} pixels of {} values", bands + depth));
         }
-        if has_alpha {
-            write(level, Some(if is_valid { 255.0 } else { 0.0 }), out)?;
+        let previous = images.last().and_then(|(image, _)| image.mask.as_deref());
+        images.push((image(&mut reader, &header, previous)?, depth));
+        bands += depth;
+        // Opacity of bytes is stored as the blob's mask.
+        if bands == shape.bands || (images.len() == 1 && is_byte && bands + 1 == shape.bands) {
+            break;
+        }
+        bytes = bytes
+            .get(header.bytes..)
+            .filter(|rest| !rest.is_empty())
+            .ok_or_else(|| format!("it holds {rows} by {cols} pixels of {bands} values, not of {}", shape.bands))?;
+    }
+    for pixel in 0..shape.rows * shape.cols {
+        for (image, depth) in &images {
+            let is_valid = image.is_valid(pixel);
+            for value in &image.values[pixel * depth..(pixel + 1) * depth] {
+                write(level, is_valid.then_some(*value), out)?;
+            }
+            if bands < shape.bands {
+                write(level, Some(if is_valid { 255.0 } else { 0.0 }), out)?;
+            }
         }
     }
     Ok(())
@@ -99,12 +118,12 @@ fn header(reader: &mut Reader<'_>, blob: &[u8]) -> Result<Blob, Reason> {
     if tile_px == 0 || depth == 0 || rows.saturating_mul(cols) < valid_pixels {
         return Err("its sizes contradict each other".to_owned());
     }
-    Ok(Blob { version, rows, cols, depth, valid_pixels, tile_px, kind, max_error, min, max })
+    Ok(Blob { version, rows, cols, depth, bytes: blob_len, valid_pixels, tile_px, kind, max_error, min, max })
 }
 
-fn image(reader: &mut Reader<'_>, blob: &Blob) -> Result<Image, Reason> {
+fn image(reader: &mut Reader<'_>, blob: &Blob, previous: Option<&[bool]>) -> Result<Image, Reason> {
     let pixels = blob.rows * blob.cols;
-    let mask = mask(reader, blob)?;
+    let mask = mask(reader, blob, previous)?;
     let mut values = vec![0.0; pixels * blob.depth];
     if blob.valid_pixels == 0 {
         return Ok(Image { values, mask });
@@ -148,7 +167,8 @@ fn coded(reader: &mut Reader<'_>, blob: &Blob, max: &[f64], values: &mut [f64], 
     tiles::decode(reader, blob, max, values, image)
 }
 
-fn mask(reader: &mut Reader<'_>, blob: &Blob) -> Result<Option<Vec<bool>>, Reason> {
+/// Which pixels are valid; a blob that stores no mask has the one before it.
+fn mask(reader: &mut Reader<'_>, blob: &Blob, previous: Option<&[bool]>) -> Result<Option<Vec<bool>>, Reason> {
     let pixels = blob.rows * blob.cols;
     let len = reader.size()?;
     if blob.valid_pixels == pixels {
@@ -156,6 +176,10 @@ fn mask(reader: &mut Reader<'_>, blob: &Blob) -> Result<Option<Vec<bool>>, Reaso
     }
     if blob.valid_pixels == 0 {
         return Ok(Some(vec![false; pixels]));
+    }
+    if len == 0 {
+        let mask = previous.filter(|mask| mask.len() == pixels).ok_or("its mask is missing")?;
+        return Ok(Some(mask.to_vec()));
     }
     let mut packed = Reader::new(reader.take(len)?);
     let mut bytes: Vec<u8> = Vec::with_capacity(pixels.div_ceil(8));
