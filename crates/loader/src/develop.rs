@@ -4,7 +4,7 @@
 //! values, they stop over in a [`Sample`].
 
 use ndarray::{Array2, Array3, ArrayView2};
-use swath_raster::{Blocks, DType, Pixels, Window, with_dtype, with_samples};
+use swath_raster::{Blocks, DType, Pixels, Window, nodata_test, with_dtype, with_samples};
 
 use crate::augment::view::View;
 use crate::augment::{Pipeline, resize};
@@ -315,13 +315,6 @@ impl Planes<'_> {
             self.lose(band, &gone);
         }
     }
-}
-
-/// Whether a value is the nodata value; one that the type cannot hold matches nothing.
-fn nodata_test<T: swath_raster::Sample>(nodata: f64) -> impl Fn(T) -> bool {
-    let (value, is_float) = (T::from_f64(nodata), T::DTYPE.is_float());
-    let (fits, is_nan) = (is_float || value.to_f64() == nodata, is_float && nodata.is_nan());
-    move |sample: T| if is_nan { sample.to_f64().is_nan() } else { fits && sample == value }
 }
 
 /// Fills the planes of one layer.

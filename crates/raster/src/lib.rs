@@ -22,5 +22,5 @@ pub use pixels::{DType, Pixels, Sample, Samples};
 pub use rasterize::{Shape, rasterize};
 pub use resample::{Resampling, resample};
 pub use warp::OntoPlan;
-pub use window::{Block, Blocks, Piece, ReadPlan, ReadRequest};
+pub use window::{Block, Blocks, Piece, ReadPlan, ReadRequest, nodata_test};
 pub use write::{WriteOptions, Writer, WriterCompression, write_cog};

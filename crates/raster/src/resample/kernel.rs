@@ -56,9 +56,13 @@ impl<'a, T: Sample> Sampler<'a, T> {
         self.known.as_ref().is_none_or(|known| known[(row, col)])
     }
 
-    fn is_inside(&self, (u, v): (f64, f64)) -> bool {
+    /// Whether the pixel that a position lies in is there and known: a hole stays a hole, whatever lies around it.
+    fn is_measured(&self, (u, v): (f64, f64)) -> bool {
         let (rows, cols) = self.source.dim();
-        u + EDGE >= 0.0 && v + EDGE >= 0.0 && u - EDGE <= cols as f64 && v - EDGE <= rows as f64
+        let is_inside = u + EDGE >= 0.0 && v + EDGE >= 0.0 && u - EDGE <= cols as f64 && v - EDGE <= rows as f64;
+        // A position on the far edge is still in the last pixel.
+        let last = |at: f64, size: usize| ((at + EDGE).floor().max(0.0) as usize).min(size.saturating_sub(1));
+        is_inside && rows > 0 && cols > 0 && self.is_known(last(v, rows), last(u, cols))
     }
 
     fn nearest(&self, (u, v): (f64, f64)) -> Option<T> {
@@ -72,7 +76,7 @@ impl<'a, T: Sample> Sampler<'a, T> {
 
     /// Weighted mean by a separable kernel; pixels outside or unknown have no weight.
     fn kernel(&mut self, position: (f64, f64), radius: f64, kernel: fn(f64) -> f64) -> Option<T> {
-        if !self.is_inside(position) {
+        if !self.is_measured(position) {
             return None;
         }
         let (rows, cols) = self.source.dim();

@@ -3,7 +3,7 @@
 mod pieces;
 mod plan;
 
-pub(crate) use pieces::nodata_test;
+pub use pieces::nodata_test;
 
 use crate::header::Raster;
 use crate::{Samples, Window};

@@ -105,13 +105,24 @@ fn keep_where_nonzero<'a, T: Sample>(
     }
 }
 
-/// Whether a value is nodata: equal after nodata is taken to `T`, NaN to NaN; a nodata value that `T` cannot hold matches nothing.
-pub(crate) fn nodata_test<T: Sample>(nodata: f64) -> impl Fn(T) -> bool {
+/// Whether a value is nodata, as GDAL has it: integers equal, floats so near that decimal text and averaging may have come
+/// between them, NaN for NaN. A nodata value that an integer type cannot hold matches nothing.
+pub fn nodata_test<T: Sample>(nodata: f64) -> impl Fn(T) -> bool {
+    /// Four units in the last place of a float32, for float64 too.
+    const NEAR: f64 = 2.0 * f32::EPSILON as f64;
     let value = T::from_f64(nodata);
-    let is_nan = nodata.is_nan() && T::DTYPE.is_float();
-    // float32 files carry nodata as decimal text of the float32 value, so that the narrowed value is compared.
-    let fits = T::DTYPE.is_float() || value.to_f64() == nodata;
-    move |sample: T| (fits && sample == value) || (is_nan && sample.partial_cmp(&sample).is_none())
+    let is_float = T::DTYPE.is_float();
+    let fits = is_float || value.to_f64() == nodata;
+    let wanted = value.to_f64();
+    move |sample: T| {
+        if !is_float {
+            return fits && sample == value;
+        }
+        let sample = sample.to_f64();
+        sample == wanted
+            || (sample - wanted).abs() < NEAR * (sample + wanted).abs()
+            || (sample.is_nan() && wanted.is_nan())
+    }
 }
 
 fn pieces<'a, T: Sample>(
