@@ -272,6 +272,7 @@ impl Settings {
         for assignment in overrides {
             set(&mut table, assignment)?;
         }
+        inline_augmentations(&mut table, config.parent().unwrap_or(Path::new("")))?;
         let recipe = table.get("recipe").and_then(toml::Value::as_table);
         let normalise_is_open = recipe.is_none_or(|recipe| !recipe.contains_key("normalise"));
         let mut settings: Self = table.try_into().map_err(|error: toml::de::Error| {
@@ -365,6 +366,18 @@ impl Settings {
     }
 }
 
+/// Puts the augmentations of a JSON file (`recipe.augment = "pipeline.json"`, seen from the config's folder) where its name
+/// stands, so that the run's record holds them.
+fn inline_augmentations(table: &mut toml::Table, folder: &Path) -> Result<()> {
+    let recipe = table.get_mut("recipe").and_then(toml::Value::as_table_mut);
+    let Some(augment) = recipe.and_then(|recipe| recipe.get_mut("augment")) else { return Ok(()) };
+    if let Some(file) = augment.as_str() {
+        let steps = swath_loader::augment::read(folder.join(file))?;
+        *augment = toml::Value::try_from(steps).with_context(|| format!("{file} cannot be kept as TOML"))?;
+    }
+    Ok(())
+}
+
 impl Group {
     fn to_parameter_group(&self) -> ParameterGroup {
         ParameterGroup {
@@ -445,6 +458,21 @@ mod tests {
         assert_eq!(table["training"]["steps"].as_integer(), Some(20));
         assert_eq!(table["training"]["device"].as_str(), Some("cuda:0"));
         assert_eq!(table["recipe"]["bands"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn augmentations_of_a_file_stand_in_the_settings() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let saved = r#"{"__version__": "2.0.8", "transform": {"__class_fullname__": "Compose", "p": 1.0, "transforms": [
+            {"__class_fullname__": "Rotate", "p": 0.5, "limit": [-9.0, 9.0], "fill_mask": null}], "bbox_params": null}}"#;
+        std::fs::write(folder.path().join("pipeline.json"), saved).unwrap();
+        let mut table: toml::Table = "[recipe]\naugment = \"pipeline.json\"\n".parse().unwrap();
+        inline_augmentations(&mut table, folder.path()).unwrap();
+        let recipe: Recipe = table["recipe"].clone().try_into().unwrap();
+        assert_eq!(recipe.augment[0].name, "Rotate");
+        assert_eq!(table["recipe"]["augment"][0]["limit"][1].as_float(), Some(9.0));
+        let error = inline_augmentations(&mut "[recipe]\naugment = \"no.json\"\n".parse().unwrap(), folder.path());
+        assert!(error.unwrap_err().to_string().contains("no.json"));
     }
 
     #[test]

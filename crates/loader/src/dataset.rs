@@ -335,7 +335,7 @@ impl Dataset {
         let draft = Draft::new(*chip, &pipeline, Draw::new(0, Purpose::Augment, 0, 0))?;
         let scene = self.inner.scenes.get(chip.scene).ok_or(Error::NoPairs)?;
         let pixels = self.inner.io.read(scene, draft.window(), false)?;
-        let developer = self.inner.developer(&pipeline, &normaliser, None);
+        let developer = self.inner.developer(&pipeline, &normaliser, None, None);
         let sample = developer.sample(chip, &pixels, &draft.view)?;
         Ok(RawChip { image: sample.image, target: sample.label })
     }
@@ -367,8 +367,10 @@ impl Inner {
         pipeline: &'a Pipeline,
         normaliser: &'a Normaliser,
         output_px: Option<usize>,
+        plan: Option<&'a Plan>,
     ) -> Developer<'a> {
-        Developer { scenes: &self.scenes, parts: &self.parts, normaliser, pipeline, output_px }
+        let (scenes, parts, io) = (&self.scenes, &self.parts, &self.io);
+        Developer { scenes, parts, normaliser, pipeline, output_px, io, plan }
     }
 
     pub(crate) fn normaliser(&self) -> Option<&Normaliser> {

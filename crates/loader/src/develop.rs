@@ -13,7 +13,8 @@ use crate::draw::Draw;
 use crate::error::Error;
 use crate::fuse::{Convert, Gain, place};
 use crate::normalise::Normaliser;
-use crate::plan::Chip;
+use crate::plan::{Chip, Plan};
+use crate::prefetch::Io;
 use crate::recipe::IGNORE;
 use crate::sample::Sample;
 use crate::scene::{Layer, LayerPixels, Scene, ScenePixels};
@@ -52,6 +53,9 @@ pub(crate) struct Developer<'a> {
     pub(crate) normaliser: &'a Normaliser,
     pub(crate) pipeline: &'a Pipeline,
     pub(crate) output_px: Option<usize>,
+    pub(crate) io: &'a Io,
+    /// Where samples of other ground are drawn, in training.
+    pub(crate) plan: Option<&'a Plan>,
 }
 
 /// Gathers the samples of a batch in two buffers, which may hold what an earlier batch left in them.
@@ -126,7 +130,8 @@ impl Developer<'_> {
             labelled(target)
         } else {
             let mut sample = self.sample(&draft.chip, pixels, &view)?;
-            self.pipeline.follow(&mut sample, &mut draft.draw)?;
+            let scene = draft.chip.scene;
+            self.pipeline.follow(&mut sample, &mut draft.draw, &|draw| self.other(scene, draw))?;
             if let Some(px) = self.output_px.filter(|px| (sample.view.height, sample.view.width) != (*px, *px)) {
                 resize::resize(&mut sample, px, px, resize::Method::Linear, resize::Method::Nearest);
             }
@@ -138,6 +143,13 @@ impl Developer<'_> {
             assembly.drop_last();
         }
         Ok(kept)
+    }
+
+    /// A training window of another scene, read through the same cache.
+    fn other(&self, scene: usize, draw: &mut Draw) -> Result<Sample, Error> {
+        let chip = self.plan.and_then(|plan| plan.elsewhere(scene, draw)).ok_or(Error::NoPairs)?;
+        let pixels = self.io.read(&self.scenes[chip.scene], chip.window, false)?;
+        self.sample(&chip, &pixels, &View::whole(chip.window.height_px, chip.window.width_px))
     }
 
     /// The chip as a sample of measured values.

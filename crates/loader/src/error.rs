@@ -14,8 +14,20 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     #[error("recipe: {field}: {reason}")]
     Recipe { field: String, reason: String },
-    #[error("augmentation '{name}' is not known; known are {known}")]
-    UnknownAugmentation { name: String, known: String },
+    #[error("augmentation '{name}' is not known; {suggestion}")]
+    UnknownAugmentation { name: String, suggestion: String },
+    #[error("augmentations cannot be read from {path}; check the path")]
+    ReadAugmentations {
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{path} is no list of augmentations; save it with albumentations' `A.save(pipeline, path)`")]
+    ParseAugmentations {
+        path: String,
+        #[source]
+        source: serde_json::Error,
+    },
     #[error("augmentation {name}: {reason}")]
     Augmentation { name: String, reason: String },
     #[error("item {item} has no `ml-aoi:split`; add it, or set split.method to \"blocks\" or \"halves\"")]

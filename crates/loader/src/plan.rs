@@ -39,6 +39,14 @@ struct Range {
     cols: u64,
 }
 
+impl Range {
+    /// The window at a position, counted row after row.
+    fn window(&self, position: u64, side: usize) -> Window {
+        let (row, col) = ((position / self.cols) as i64, (position % self.cols) as i64);
+        Window::new(self.first.1 + col, self.first.0 + row, side, side)
+    }
+}
+
 /// What is needed to draw any epoch.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -154,9 +162,27 @@ impl Plan {
         let at = self.cumulative.partition_point(|&end| end <= position);
         let range = self.ranges[at.min(self.ranges.len() - 1)];
         let inside = position - if at == 0 { 0 } else { self.cumulative[at - 1] };
-        let (row, col) = ((inside / range.cols) as i64, (inside % range.cols) as i64);
-        let window = Window::new(range.first.1 + col, range.first.0 + row, self.window_px, self.window_px);
-        chip(range.scene, window, index)
+        chip(range.scene, range.window(inside, self.window_px), index)
+    }
+
+    /// A window of another scene than this one, of any where there is no other; scenes and the positions in each are equally
+    /// likely.
+    pub(crate) fn elsewhere(&self, scene: usize, draw: &mut Draw) -> Option<Chip> {
+        let mut scenes: Vec<usize> = self.ranges.iter().map(|range| range.scene).collect();
+        scenes.dedup();
+        if scenes.len() > 1 {
+            scenes.retain(|other| *other != scene);
+        }
+        let scene = *scenes.get(draw.below(scenes.len() as u64) as usize)?;
+        let own = || self.ranges.iter().filter(|range| range.scene == scene);
+        let mut position = draw.below(own().map(|range| range.rows * range.cols).sum());
+        for range in own() {
+            match position.checked_sub(range.rows * range.cols) {
+                Some(rest) => position = rest,
+                None => return Some(chip(scene, range.window(position, self.window_px), 0)),
+            }
+        }
+        None
     }
 
     /// The allowed window nearest to one that holds a pixel at a random place of its own.

@@ -358,7 +358,8 @@ impl Shop {
     fn make(&self, job: Job) -> Result<Batch, Error> {
         let inner = &self.dataset.inner;
         let normaliser = inner.normaliser().ok_or(Error::NoStatistics { method: "the recipe" })?;
-        let developer = inner.developer(self.pipeline(), normaliser, self.schedule.output_px);
+        let plan = self.schedule.training.as_ref().map(|(plan, _)| plan);
+        let developer = inner.developer(self.pipeline(), normaliser, self.schedule.output_px, plan);
         let mut assembly = Assembly::for_samples(job.chips.len(), self.pool.take());
         let mut provenance = Vec::with_capacity(job.chips.len());
         for fetched in job.chips {

@@ -180,7 +180,8 @@ pub struct Recipe {
     pub sampling: Sampling,
     /// Windows per epoch; absent: as many as the training part's area holds without overlap, rounded up.
     pub samples: Option<usize>,
-    /// Augmentations of training samples in order, named as in albumentations.
+    /// Augmentations of training samples in order, named as in albumentations; what `A.to_dict` gives is read as well.
+    #[serde(deserialize_with = "crate::augment::deserialize")]
     pub augment: Vec<Step>,
     /// Mixing of the samples of a training batch, after normalisation.
     pub mix: Vec<Mix>,

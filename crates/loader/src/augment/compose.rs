@@ -2,7 +2,7 @@
 
 use super::parameters::Reader;
 use super::view::View;
-use super::{Entry, Stage, Transform};
+use super::{Entry, Other, Stage, Transform};
 use crate::draw::Draw;
 use crate::error::Error;
 use crate::sample::Sample;
@@ -11,7 +11,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     ("Compose", 1.0, |reader| Ok(Box::new(Sequence(stages(reader)?)))),
     ("Sequential", 0.5, |reader| Ok(Box::new(Sequence(stages(reader)?)))),
     ("OneOf", 0.5, |reader| Ok(Box::new(OneOf(stages(reader)?)))),
-    ("SomeOf", 1.0, |reader| Ok(Box::new(SomeOf::read(reader)?))),
+    ("SomeOf", 1.0, |reader| Ok(Box::new(SomeOf::read(reader, true)?))),
+    ("RandomOrder", 1.0, |reader| Ok(Box::new(SomeOf::read(reader, false)?))),
 ];
 
 fn stages(reader: &mut Reader<'_>) -> Result<Vec<Stage>, Error> {
@@ -21,6 +22,7 @@ fn stages(reader: &mut Reader<'_>) -> Result<Vec<Stage>, Error> {
         "keypoint_params",
         "additional_targets",
         "is_check_shapes",
+        "mask_interpolation",
         "seed",
         "save_applied_params",
     ]);
@@ -48,8 +50,8 @@ impl Transform for Sequence {
         self.0.iter().try_fold(view, |view, stage| stage.view(view, draw))
     }
 
-    fn apply(&self, sample: &mut Sample, draw: &mut Draw) -> Result<(), Error> {
-        self.0.iter().try_for_each(|stage| stage.apply(sample, draw))
+    fn apply_beside(&self, sample: &mut Sample, draw: &mut Draw, other: Other<'_>) -> Result<(), Error> {
+        self.0.iter().try_for_each(|stage| stage.apply(sample, draw, other))
     }
 }
 
@@ -81,29 +83,30 @@ impl Transform for OneOf {
         chosen.transform.view(view, draw)
     }
 
-    fn apply(&self, sample: &mut Sample, draw: &mut Draw) -> Result<(), Error> {
+    fn apply_beside(&self, sample: &mut Sample, draw: &mut Draw, other: Other<'_>) -> Result<(), Error> {
         let chosen = self.choose(draw);
-        chosen.transform.apply(sample, draw)
+        chosen.transform.apply_beside(sample, draw, other)
     }
 }
 
-/// `n` of them, in order, each with its own probability.
+/// `n` of them, each with its own probability: `SomeOf` in the order written, `RandomOrder` in any.
 #[derive(Debug)]
 struct SomeOf {
     stages: Vec<Stage>,
     n: usize,
     replace: bool,
+    in_order: bool,
 }
 
 impl SomeOf {
-    fn read(reader: &mut Reader<'_>) -> Result<SomeOf, Error> {
+    fn read(reader: &mut Reader<'_>, in_order: bool) -> Result<SomeOf, Error> {
         let stages = stages(reader)?;
         let n = if reader.value("n").is_some() { reader.pixels("n")? } else { 1 };
         let replace = reader.flag("replace", false)?;
         if n > stages.len() && !replace {
             return Err(reader.wrong("n", "at most the number of transforms"));
         }
-        Ok(SomeOf { stages, n, replace })
+        Ok(SomeOf { stages, n, replace, in_order })
     }
 
     fn choose(&self, draw: &mut Draw) -> Vec<usize> {
@@ -115,7 +118,9 @@ impl SomeOf {
             draw.shuffle(&mut all);
             all[..self.n].to_vec()
         };
-        chosen.sort_unstable();
+        if self.in_order {
+            chosen.sort_unstable();
+        }
         chosen
     }
 }
@@ -129,7 +134,7 @@ impl Transform for SomeOf {
         self.choose(draw).into_iter().try_fold(view, |view, at| self.stages[at].view(view, draw))
     }
 
-    fn apply(&self, sample: &mut Sample, draw: &mut Draw) -> Result<(), Error> {
-        self.choose(draw).into_iter().try_for_each(|at| self.stages[at].apply(sample, draw))
+    fn apply_beside(&self, sample: &mut Sample, draw: &mut Draw, other: Other<'_>) -> Result<(), Error> {
+        self.choose(draw).into_iter().try_for_each(|at| self.stages[at].apply(sample, draw, other))
     }
 }

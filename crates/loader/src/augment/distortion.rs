@@ -104,7 +104,8 @@ impl GridDistortion {
             let (start, end) = ((index * step).min(length), ((index + 1) * step).min(length));
             let last = (end - start).saturating_sub(1).max(1) as f64;
             for (i, position) in positions[start..end].iter_mut().enumerate() {
-                *position = before + (after - before) * i as f64 / last;
+                // albumentations keeps the map in f32, which decides what is half-way between two pixels.
+                *position = f64::from((before + (after - before) * i as f64 / last) as f32);
             }
             before = after;
         }

@@ -1,12 +1,12 @@
 //! Augmentations that take something away: whole bands, rectangles, ground under cloud.
 
-use ndarray::s;
+use ndarray::{ArrayViewMut3, s};
 
 use super::parameters::Reader;
-use super::{Entry, Transform};
+use super::{Entry, Transform, border};
 use crate::draw::Draw;
 use crate::error::Error;
-use crate::sample::Sample;
+use crate::sample::{Domain, Sample};
 
 pub(super) const ENTRIES: &[Entry] = &[
     ("ChannelDropout", 0.5, |reader| Ok(Box::new(ChannelDropout::read(reader)?))),
@@ -48,13 +48,24 @@ impl Transform for ChannelDropout {
     }
 }
 
-/// Rectangles filled with one value; the label below them stays, or is filled as well.
+/// What a hole is filled with.
+#[derive(Debug)]
+enum Filling {
+    /// One value, or one for each band.
+    Values(Vec<f32>),
+    /// A value of its own for each pixel, from 0 to full scale.
+    Random,
+    /// One value for each hole and band.
+    RandomUniform,
+}
+
+/// Rectangles filled; the label below them stays, or is filled as well.
 #[derive(Debug)]
 struct CoarseDropout {
     holes: (i64, i64),
     heights: (f64, f64),
     widths: (f64, f64),
-    fill: f32,
+    filling: Filling,
     fill_label: Option<u8>,
 }
 
@@ -67,15 +78,17 @@ impl CoarseDropout {
         if holes.0 < 0.0 || heights.0 <= 0.0 || widths.0 <= 0.0 {
             return Err(reader.refuse("numbers and sizes of holes must be above 0"));
         }
-        let fill = reader.number("fill", 0.0)? as f32;
-        let fill_label = match reader.value("fill_mask") {
-            None => None,
-            Some(value) => match value.as_f64().filter(|v| (0.0..=255.0).contains(v)) {
-                Some(value) => Some(value as u8),
-                None => return Err(reader.wrong("fill_mask", "a target value from 0 to 255")),
-            },
+        let filling = match reader.value("fill").and_then(serde_json::Value::as_str) {
+            None => Filling::Values(border::per_band(reader, "fill")?),
+            Some("random") => Filling::Random,
+            Some("random_uniform") => Filling::RandomUniform,
+            Some(_) => {
+                let known = "a number, one for each band, \"random\" or \"random_uniform\"";
+                return Err(reader.wrong("fill", known));
+            }
         };
-        Ok(Self { holes: (holes.0 as i64, holes.1 as i64), heights, widths, fill, fill_label })
+        let fill_label = border::label(reader)?;
+        Ok(Self { holes: (holes.0 as i64, holes.1 as i64), heights, widths, filling, fill_label })
     }
 
     /// Side of a hole: pixels where the range reaches 1, else parts of the side.
@@ -87,6 +100,17 @@ impl CoarseDropout {
         };
         side.min(whole)
     }
+
+    fn fill(&self, mut hole: ArrayViewMut3<'_, f32>, domain: Domain, draw: &mut Draw) {
+        let mut any = || domain.settle((draw.unit() * f64::from(domain.max_value)) as f32);
+        for (band, mut plane) in hole.outer_iter_mut().enumerate() {
+            match &self.filling {
+                Filling::Values(values) => plane.fill(border::fill_of(values, band)),
+                Filling::Random => plane.mapv_inplace(|_| any()),
+                Filling::RandomUniform => plane.fill(any()),
+            }
+        }
+    }
 }
 
 impl Transform for CoarseDropout {
@@ -97,7 +121,7 @@ impl Transform for CoarseDropout {
             let (h, w) = (Self::side(self.heights, height, draw), Self::side(self.widths, width, draw));
             let row = draw.between(0, (height - h) as i64) as usize;
             let col = draw.between(0, (width - w) as i64) as usize;
-            sample.image.slice_mut(s![.., row..row + h, col..col + w]).fill(self.fill);
+            self.fill(sample.image.slice_mut(s![.., row..row + h, col..col + w]), sample.domain, draw);
             if let Some(label) = self.fill_label {
                 sample.label.slice_mut(s![row..row + h, col..col + w]).fill(label);
             }

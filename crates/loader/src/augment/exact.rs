@@ -1,13 +1,14 @@
 //! Augmentations that only rearrange pixels: crops, padding, flips and quarter turns.
 //!
-//! Pixels that padding adds are invalid (image 0 after normalisation, target ignored), where albumentations fills them with
-//! `fill` and `fill_mask`: what nobody measured is nothing to learn from.
+//! Padding takes values only where its border mode repeats the sample, or where `fill_mask` gives it a class.
 
+use super::border::{Border, Position};
 use super::parameters::Reader;
 use super::view::{Turn, View};
 use super::{Entry, Transform};
 use crate::draw::Draw;
 use crate::error::Error;
+use crate::sample::Sample;
 
 pub(super) const ENTRIES: &[Entry] = &[
     ("RandomCrop", 1.0, |reader| Ok(Box::new(Crop::read(reader, true)?))),
@@ -21,65 +22,80 @@ pub(super) const ENTRIES: &[Entry] = &[
     ("NoOp", 1.0, |_| Ok(Box::new(Turned::Fixed(Turn::Identity)))),
 ];
 
+/// Which pixels a crop or a padding takes of a sample: first row and column, which may lie outside, then rows and columns.
+type Cut = ((i64, i64), usize, usize);
+
 /// `RandomCrop` and `CenterCrop`.
 #[derive(Debug)]
 struct Crop {
     height: usize,
     width: usize,
     random: bool,
-    pad: bool,
+    pad: Option<Position>,
+    border: Border,
 }
 
 impl Crop {
     fn read(reader: &mut Reader<'_>, random: bool) -> Result<Crop, Error> {
         let (height, width) = (reader.pixels("height")?, reader.pixels("width")?);
-        let pad = reader.flag("pad_if_needed", false)?;
-        constant_border(reader, "pad_position")?;
-        Ok(Crop { height, width, random, pad })
-    }
-}
-
-/// Padding is with nothing: other border modes would invent ground.
-fn constant_border(reader: &mut Reader<'_>, position: &'static str) -> Result<(), Error> {
-    reader.accept(&["fill", "fill_mask"]);
-    if reader.number("border_mode", 0.0)? != 0.0 {
-        return Err(reader.wrong("border_mode", "0 (constant)"));
-    }
-    if reader.text(position, "center")? != "center" {
-        return Err(reader.wrong(position, "\"center\""));
-    }
-    Ok(())
-}
-
-impl Transform for Crop {
-    fn is_exact(&self) -> bool {
-        true
+        let position = Position::read(reader, "pad_position")?;
+        let pad = reader.flag("pad_if_needed", false)?.then_some(position);
+        Ok(Crop { height, width, random, pad, border: Border::read(reader)? })
     }
 
-    fn view(&self, view: View, draw: &mut Draw) -> Result<View, Error> {
-        let view = if self.pad { centre(view, self.height, self.width) } else { view };
-        if view.height < self.height || view.width < self.width {
-            let reason = format!(
-                "{} x {} px cannot be cut from a sample of {} x {} px (rows x columns); use a larger window_px, or pad_if_needed",
-                self.height, self.width, view.height, view.width
-            );
-            let name = if self.random { "RandomCrop" } else { "CenterCrop" };
-            return Err(Error::Augmentation { name: name.to_owned(), reason });
-        }
-        let (free_rows, free_cols) = ((view.height - self.height) as i64, (view.width - self.width) as i64);
+    fn cut(&self, (rows, cols): (usize, usize), draw: &mut Draw) -> Result<Cut, Error> {
+        let (lacking_rows, lacking_cols) = (self.height.saturating_sub(rows), self.width.saturating_sub(cols));
+        let (above, left) = match self.pad {
+            Some(position) if (lacking_rows, lacking_cols) != (0, 0) => {
+                position.before(lacking_rows, lacking_cols, draw)
+            }
+            None if (lacking_rows, lacking_cols) != (0, 0) => {
+                let reason = format!(
+                    "{} x {} px cannot be cut from a sample of {rows} x {cols} px (rows x columns); use a larger window_px, \
+                     or pad_if_needed",
+                    self.height, self.width
+                );
+                let name = if self.random { "RandomCrop" } else { "CenterCrop" };
+                return Err(Error::Augmentation { name: name.to_owned(), reason });
+            }
+            _ => (0, 0),
+        };
+        let (free_rows, free_cols) = (rows.saturating_sub(self.height) as i64, cols.saturating_sub(self.width) as i64);
         let (row, col) = match self.random {
             true => (draw.between(0, free_rows), draw.between(0, free_cols)),
             false => (free_rows / 2, free_cols / 2),
         };
-        Ok(view.crop(row, col, self.height, self.width))
+        Ok(((row - above, col - left), self.height, self.width))
     }
 }
 
-/// Grown to at least `height` and `width`, the old pixels in the middle; an odd pixel goes to the far side.
-fn centre(view: View, height: usize, width: usize) -> View {
-    let (height, width) = (view.height.max(height), view.width.max(width));
-    let (above, left) = ((height - view.height) / 2, (width - view.width) / 2);
-    view.crop(-(above as i64), -(left as i64), height, width)
+impl Transform for Crop {
+    fn is_exact(&self) -> bool {
+        self.pad.is_none() || !self.border.is_ground()
+    }
+
+    fn view(&self, view: View, draw: &mut Draw) -> Result<View, Error> {
+        let ((row, col), height, width) = self.cut((view.height, view.width), draw)?;
+        Ok(view.crop(row, col, height, width))
+    }
+
+    fn apply(&self, sample: &mut Sample, draw: &mut Draw) -> Result<(), Error> {
+        let (from, height, width) = self.cut((sample.view.height, sample.view.width), draw)?;
+        lay(sample, from, height, width, &self.border);
+        Ok(())
+    }
+}
+
+/// Takes pixels of a sample; what lies outside is ground where the border says so, and invalid where not.
+fn lay(sample: &mut Sample, (row, col): (i64, i64), height: usize, width: usize, border: &Border) {
+    let inside = row >= 0
+        && col >= 0
+        && row + height as i64 <= sample.view.height as i64
+        && col + width as i64 <= sample.view.width as i64;
+    match inside || !border.is_ground() {
+        true => sample.view = sample.view.crop(row, col, height, width),
+        false => border.cut(sample, (row, col), height, width),
+    }
 }
 
 /// `PadIfNeeded`: to a least size, or to a multiple.
@@ -89,6 +105,8 @@ struct Pad {
     width: usize,
     height_divisor: Option<usize>,
     width_divisor: Option<usize>,
+    position: Position,
+    border: Border,
 }
 
 impl Pad {
@@ -102,21 +120,37 @@ impl Pad {
         };
         let (height, height_divisor) = side(reader, "min_height", "pad_height_divisor")?;
         let (width, width_divisor) = side(reader, "min_width", "pad_width_divisor")?;
-        constant_border(reader, "position")?;
+        let position = Position::read(reader, "position")?;
+        // Written by albumentations, whose base class has it, and never looked at.
         reader.accept(&["padding"]);
-        Ok(Pad { height, width, height_divisor, width_divisor })
+        Ok(Pad { height, width, height_divisor, width_divisor, position, border: Border::read(reader)? })
+    }
+
+    fn cut(&self, (rows, cols): (usize, usize), draw: &mut Draw) -> Cut {
+        let grown = |length: usize, least: usize, divisor: Option<usize>| {
+            divisor.map_or(length, |divisor| length.next_multiple_of(divisor)).max(least)
+        };
+        let (height, width) =
+            (grown(rows, self.height, self.height_divisor), grown(cols, self.width, self.width_divisor));
+        let (above, left) = self.position.before(height - rows, width - cols, draw);
+        ((-above, -left), height, width)
     }
 }
 
 impl Transform for Pad {
     fn is_exact(&self) -> bool {
-        true
+        !self.border.is_ground()
     }
 
-    fn view(&self, view: View, _draw: &mut Draw) -> Result<View, Error> {
-        let grown = |length: usize, divisor: Option<usize>| divisor.map_or(length, |d| length.next_multiple_of(d));
-        let (height, width) = (grown(view.height, self.height_divisor), grown(view.width, self.width_divisor));
-        Ok(centre(view, height.max(self.height), width.max(self.width)))
+    fn view(&self, view: View, draw: &mut Draw) -> Result<View, Error> {
+        let ((row, col), height, width) = self.cut((view.height, view.width), draw);
+        Ok(view.crop(row, col, height, width))
+    }
+
+    fn apply(&self, sample: &mut Sample, draw: &mut Draw) -> Result<(), Error> {
+        let (from, height, width) = self.cut((sample.view.height, sample.view.width), draw);
+        lay(sample, from, height, width, &self.border);
+        Ok(())
     }
 }
 

@@ -4,71 +4,29 @@
 //! and quarter turns only change the [`View`] of the pixels; those before the first other step decide what is read at all.
 //! All others work on the values as floats, and round to whole numbers again where the file holds whole numbers.
 
+mod affine;
+mod border;
 pub(crate) mod compose;
 mod distortion;
 mod dropout;
 mod exact;
-mod geometric;
 mod noise;
 mod parameters;
+mod perspective;
 mod photometric;
 pub(crate) mod resize;
+mod resized_crop;
+mod step;
+mod style;
 pub mod view;
 pub(crate) mod warp;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
+pub use step::{Step, deserialize, parse, read};
 
 use crate::draw::Draw;
 use crate::error::Error;
 use crate::sample::Sample;
 use view::View;
-
-/// One augmentation as written in a recipe: `{ name = "RandomCrop", height = 224, width = 224, p = 1.0 }`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step {
-    /// Name as in albumentations.
-    pub name: String,
-    /// All other keys: parameters as in albumentations, and `p`, the probability that the step happens.
-    pub parameters: Map<String, Value>,
-}
-
-impl Serialize for Step {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let name = ("name".to_owned(), Value::String(self.name.clone()));
-        let all: Map<String, Value> = std::iter::once(name).chain(self.parameters.clone()).collect();
-        all.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Step {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut parameters = Map::deserialize(deserializer)?;
-        // albumentations writes its own key, with the module in front where the class is not one of its own.
-        let name = parameters.remove("name").or_else(|| parameters.remove("__class_fullname__"));
-        match name {
-            Some(Value::String(name)) => {
-                Ok(Step { name: name.rsplit('.').next().unwrap_or_default().to_owned(), parameters })
-            }
-            _ => Err(D::Error::custom("an augmentation needs a `name`")),
-        }
-    }
-}
-
-impl Step {
-    /// A step with default parameters.
-    pub fn new(name: &str) -> Step {
-        Step { name: name.to_owned(), parameters: Map::new() }
-    }
-
-    /// The same step with one parameter set.
-    #[must_use]
-    pub fn with(mut self, parameter: &str, value: impl Into<Value>) -> Step {
-        self.parameters.insert(parameter.to_owned(), value.into());
-        self
-    }
-}
 
 /// What a runnable augmentation does to one sample.
 pub(crate) trait Transform: std::fmt::Debug + Send + Sync {
@@ -87,7 +45,15 @@ pub(crate) trait Transform: std::fmt::Debug + Send + Sync {
         sample.view = self.view(sample.view, draw)?;
         Ok(())
     }
+
+    /// Changes a sample, with a sample of other ground to be had.
+    fn apply_beside(&self, sample: &mut Sample, draw: &mut Draw, _other: Other<'_>) -> Result<(), Error> {
+        self.apply(sample, draw)
+    }
 }
+
+/// Reads a sample of other ground, chosen by the draw.
+pub(crate) type Other<'a> = &'a dyn Fn(&mut Draw) -> Result<Sample, Error>;
 
 /// A runnable augmentation and how probable it is.
 #[derive(Debug)]
@@ -102,7 +68,7 @@ impl Stage {
         let (table, default_p, build) = FAMILIES
             .iter()
             .find_map(|family| family.iter().find(|entry| entry.0 == step.name))
-            .ok_or_else(|| Error::UnknownAugmentation { name: step.name.clone(), known: known() })?;
+            .ok_or_else(|| step::unknown(&step.name, &names()))?;
         let mut reader = parameters::Reader::new(table, &step.parameters);
         let p = reader.number("p", *default_p)?;
         if !(0.0..=1.0).contains(&p) {
@@ -117,8 +83,8 @@ impl Stage {
         if draw.chance(self.p) { self.transform.view(view, draw) } else { Ok(view) }
     }
 
-    pub(crate) fn apply(&self, sample: &mut Sample, draw: &mut Draw) -> Result<(), Error> {
-        if draw.chance(self.p) { self.transform.apply(sample, draw) } else { Ok(()) }
+    pub(crate) fn apply(&self, sample: &mut Sample, draw: &mut Draw, other: Other<'_>) -> Result<(), Error> {
+        if draw.chance(self.p) { self.transform.apply_beside(sample, draw, other) } else { Ok(()) }
     }
 }
 
@@ -129,18 +95,22 @@ pub(crate) type Entry = (&'static str, f64, fn(&mut parameters::Reader<'_>) -> R
 const FAMILIES: &[&[Entry]] = &[
     exact::ENTRIES,
     resize::ENTRIES,
-    geometric::ENTRIES,
+    resized_crop::ENTRIES,
+    affine::ENTRIES,
+    perspective::ENTRIES,
     distortion::ENTRIES,
     photometric::ENTRIES,
     noise::ENTRIES,
     dropout::ENTRIES,
+    style::ENTRIES,
     compose::ENTRIES,
 ];
 
-fn known() -> String {
+/// The names of all, in alphabetical order.
+fn names() -> Vec<&'static str> {
     let mut names: Vec<&str> = FAMILIES.iter().flat_map(|family| family.iter().map(|entry| entry.0)).collect();
     names.sort_unstable();
-    names.join(", ")
+    names
 }
 
 /// The augmentations of a recipe, ready to run.
@@ -173,11 +143,13 @@ impl Pipeline {
     }
 
     /// All steps after the leading ones.
-    pub(crate) fn follow(&self, sample: &mut Sample, draw: &mut Draw) -> Result<(), Error> {
-        self.stages[self.leading..].iter().try_for_each(|stage| stage.apply(sample, draw))
+    pub(crate) fn follow(&self, sample: &mut Sample, draw: &mut Draw, other: Other<'_>) -> Result<(), Error> {
+        self.stages[self.leading..].iter().try_for_each(|stage| stage.apply(sample, draw, other))
     }
 }
 
+#[cfg(test)]
+mod consistency;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

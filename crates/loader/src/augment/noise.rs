@@ -162,9 +162,9 @@ impl Transform for Downscale {
         let scale = draw.uniform(self.scale.0, self.scale.1);
         let domain = sample.domain;
         for mut plane in sample.image.outer_iter_mut() {
-            let coarse = shrink_plane(plane.view(), scale, self.down).mapv(|value| domain.interpolated(value));
+            let coarse = shrink_plane(plane.view(), scale, self.down).mapv(|value| domain.settle(value));
             let fine = resize_plane(coarse.view(), height, width, self.up);
-            plane.zip_mut_with(&fine, |value, &fine| *value = domain.interpolated(fine));
+            plane.zip_mut_with(&fine, |value, &fine| *value = domain.settle(fine));
         }
         Ok(())
     }

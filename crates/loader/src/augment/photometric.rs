@@ -23,6 +23,8 @@ struct BrightnessContrast {
     brightness: (f64, f64),
     contrast: (f64, f64),
     by_max: bool,
+    /// Both are reduced so that nothing leaves 0 to full scale.
+    safe: bool,
 }
 
 impl BrightnessContrast {
@@ -30,10 +32,8 @@ impl BrightnessContrast {
         let around_zero: fn(f64) -> (f64, f64) = |limit| (-limit, limit);
         let brightness = reader.range("brightness_limit", (-0.2, 0.2), around_zero)?;
         let contrast = reader.range("contrast_limit", (-0.2, 0.2), around_zero)?;
-        if reader.flag("ensure_safe_range", false)? {
-            return Err(reader.wrong("ensure_safe_range", "false"));
-        }
-        Ok(Self { brightness, contrast, by_max: reader.flag("brightness_by_max", true)? })
+        let (by_max, safe) = (reader.flag("brightness_by_max", true)?, reader.flag("ensure_safe_range", false)?);
+        Ok(Self { brightness, contrast, by_max, safe })
     }
 }
 
@@ -48,7 +48,13 @@ impl Transform for BrightnessContrast {
             sample.settle();
             mean(sample)
         };
-        let (alpha, beta) = (alpha as f32, (beta * scale) as f32);
+        let (mut alpha, mut beta) = (alpha, beta * scale);
+        if self.safe {
+            let max = f64::from(domain.max_value);
+            beta = beta.clamp(if alpha > 0.0 { 0.0 } else { f64::NEG_INFINITY }, max);
+            alpha = if alpha > 0.0 { alpha.min((max - beta) / max) } else { alpha.max(-beta / max) };
+        }
+        let (alpha, beta) = (alpha as f32, beta as f32);
         sample.image.mapv_inplace(|value| domain.settle(value * alpha + beta));
         Ok(())
     }

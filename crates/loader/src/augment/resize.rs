@@ -24,6 +24,8 @@ pub(crate) enum Method {
     Cubic,
     /// The mean over the area that the new pixel covers; for smaller sizes.
     Area,
+    /// A windowed sinc over 8 x 8 pixels.
+    Lanczos,
 }
 
 impl Method {
@@ -34,7 +36,8 @@ impl Method {
             1.0 => Ok(Method::Linear),
             2.0 => Ok(Method::Cubic),
             3.0 => Ok(Method::Area),
-            _ => Err(reader.wrong(parameter, "0 (nearest), 1 (linear), 2 (cubic) or 3 (area)")),
+            4.0 => Ok(Method::Lanczos),
+            _ => Err(reader.wrong(parameter, "0 (nearest), 1 (linear), 2 (cubic), 3 (area) or 4 (lanczos)")),
         }
     }
 
@@ -47,27 +50,54 @@ impl Method {
     }
 }
 
+/// The methods of a step that brings samples to a size, which may differ for smaller sizes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resizing {
+    method: Method,
+    smaller: Method,
+    labels: Method,
+}
+
+impl Resizing {
+    /// Reads `interpolation`, `mask_interpolation` and `area_for_downscale`.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Resizing, Error> {
+        let method = Method::read(reader, "interpolation", 1.0)?;
+        let labels = Method::read_for_labels(reader)?;
+        let smaller = match reader.text("area_for_downscale", "")? {
+            "" => method,
+            "image" => Method::Area,
+            _ => {
+                let known = "\"image\" or nothing: classes have no mean over an area";
+                return Err(reader.wrong("area_for_downscale", known));
+            }
+        };
+        Ok(Resizing { method, smaller, labels })
+    }
+
+    /// Brings a sample to `height` x `width` pixels.
+    pub(crate) fn apply(&self, sample: &mut Sample, height: usize, width: usize) {
+        let is_smaller = height < sample.view.height || width < sample.view.width;
+        resize(sample, height, width, if is_smaller { self.smaller } else { self.method }, self.labels);
+    }
+}
+
 #[derive(Debug)]
 struct Resize {
     height: usize,
     width: usize,
-    method: Method,
-    label_method: Method,
+    resizing: Resizing,
 }
 
 impl Resize {
     fn read(reader: &mut Reader<'_>) -> Result<Resize, Error> {
         let (height, width) = (reader.pixels("height")?, reader.pixels("width")?);
-        let method = Method::read(reader, "interpolation", 1.0)?;
-        let label_method = Method::read_for_labels(reader)?;
-        reader.accept(&["area_for_downscale"]);
-        Ok(Resize { height, width, method, label_method })
+        Ok(Resize { height, width, resizing: Resizing::read(reader)? })
     }
 }
 
 impl Transform for Resize {
     fn apply(&self, sample: &mut Sample, _draw: &mut Draw) -> Result<(), Error> {
-        resize(sample, self.height, self.width, self.method, self.label_method);
+        self.resizing.apply(sample, self.height, self.width);
         Ok(())
     }
 }
@@ -98,7 +128,11 @@ pub(crate) fn resize(sample: &mut Sample, height: usize, width: usize, method: M
 /// One band brought to `height` x `width` pixels; not rounded.
 pub(crate) fn resize_plane(source: ArrayView2<'_, f32>, height: usize, width: usize, method: Method) -> Array2<f32> {
     let (rows, cols) = source.dim();
-    through(source, &Taps::between(rows, height, method), &Taps::between(cols, width, method))
+    // A mean over an area is one of whole pixels only where both sides get smaller.
+    let is_mixed = method == Method::Area && (height > rows || width > cols);
+    let taps =
+        |old: usize, new: usize| if is_mixed { Taps::stretched(old, new) } else { Taps::between(old, new, method) };
+    through(source, &taps(rows, height), &taps(cols, width))
 }
 
 /// One band made smaller by a factor: new pixels are exactly `1 / factor` wide, so that the last may reach past the edge or
@@ -121,7 +155,22 @@ struct Taps {
 impl Taps {
     /// From one length to another.
     fn between(old: usize, new: usize, method: Method) -> Taps {
-        Taps::new(old, new, old as f64 / new as f64, method)
+        Taps::new(old, new, scale_between(old, new), method)
+    }
+
+    /// Old pixels made as wide as they come out, with a linear step where two share a new pixel: what OpenCV does where an area
+    /// grows in one direction.
+    fn stretched(old: usize, new: usize) -> Taps {
+        let (scale, grown, last) = (scale_between(old, new), new as f64 / old as f64, old - 1);
+        let taps: Vec<Vec<(usize, f32)>> = (0..new)
+            .map(|i| {
+                let first = (i as f64 * scale).floor();
+                let past = (i + 1) as f64 - (first + 1.0) * grown;
+                let t = if past <= 0.0 { 0.0 } else { past.fract() as f32 };
+                vec![((first as usize).min(last), 1.0 - t), ((first as usize + 1).min(last), t)]
+            })
+            .collect();
+        Taps { first: taps.iter().map(|taps| taps[0].0).collect(), taps }
     }
 
     /// `new` positions, `scale` old pixels apart.
@@ -137,11 +186,17 @@ impl Taps {
                     Method::Area if scale > 1.0 => area(i as f64 * scale, (i + 1) as f64 * scale, old),
                     Method::Linear | Method::Area => vec![(clamped(floor), 1.0 - t), (clamped(floor + 1), t)],
                     Method::Cubic => (-1..=2).zip(cubic(t)).map(|(step, w)| (clamped(floor + step), w)).collect(),
+                    Method::Lanczos => (-3..=4).zip(lanczos(t)).map(|(step, w)| (clamped(floor + step), w)).collect(),
                 }
             })
             .collect();
         Taps { first: taps.iter().map(|taps| taps.first().map_or(0, |tap| tap.0)).collect(), taps }
     }
+}
+
+/// Old pixels to a new one, rounded as OpenCV rounds it: where this falls on a whole number decides which pixel is taken.
+fn scale_between(old: usize, new: usize) -> f64 {
+    1.0 / (new as f64 / old as f64)
 }
 
 /// The source pixels between two positions, by the share of each that lies between them.
@@ -159,6 +214,19 @@ pub(crate) fn cubic(t: f32) -> [f32; 4] {
     let inner = |x: f32| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
     let (first, second, third) = (outer(t + 1.0), inner(t), inner(1.0 - t));
     [first, second, third, 1.0 - first - second - third]
+}
+
+/// Weights of the eight pixels around a position `t` past the fourth: sinc in a window of four pixels to each side, made to
+/// add up to 1.
+pub(crate) fn lanczos(t: f32) -> [f32; 8] {
+    use std::f64::consts::PI;
+    let weight = |distance: f64| match distance.abs() < 1e-6 {
+        true => 1.0,
+        false => 4.0 * (PI * distance).sin() * (PI * distance / 4.0).sin() / (PI * distance).powi(2),
+    };
+    let weights = [3.0, 2.0, 1.0, 0.0, -1.0, -2.0, -3.0, -4.0].map(|step| weight(f64::from(t) + step));
+    let sum: f64 = weights.iter().sum();
+    weights.map(|weight| (weight / sum) as f32)
 }
 
 fn through(source: ArrayView2<'_, f32>, rows: &Taps, cols: &Taps) -> Array2<f32> {

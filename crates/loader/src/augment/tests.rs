@@ -1,5 +1,6 @@
 use super::*;
 use crate::draw::Purpose;
+use serde::Deserialize;
 
 fn draw() -> Draw {
     Draw::new(1, Purpose::Augment, 0, 0)
@@ -33,14 +34,52 @@ fn a_recipe_and_what_albumentations_saved_mean_the_same() {
 }
 
 #[test]
+fn a_whole_saved_pipeline_is_read_and_kept_as_toml() {
+    let saved = r#"{"__version__": "2.0.8", "transform": {"__class_fullname__": "Compose", "p": 1.0, "transforms": [
+        {"__class_fullname__": "RandomCrop", "p": 1.0, "height": 8, "width": 9, "pad_if_needed": false},
+        {"__class_fullname__": "SomeOf", "p": 1, "n": 1, "replace": false, "transforms": [
+            {"__class_fullname__": "Affine", "p": 0.5, "translate_percent": null, "translate_px": {"x": [0, 0], "y": [0, 0]}},
+            {"__class_fullname__": "Sequential", "p": 0.3, "transforms": [{"__class_fullname__": "VerticalFlip", "p": 1.0}]}]}],
+        "bbox_params": null, "keypoint_params": null, "additional_targets": {}, "is_check_shapes": true}}"#;
+    let steps = parse(saved, "here").unwrap();
+    assert_eq!(steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["RandomCrop", "SomeOf"]);
+    // The crop leads, so that only its pixels are read.
+    assert_eq!(Pipeline::compile(&steps).unwrap().leading, 1);
+    let recipe: crate::Recipe = serde_json::from_str(&format!(r#"{{"classes": ["a"], "augment": {saved}}}"#)).unwrap();
+    assert_eq!(recipe.augment, steps);
+    let kept: crate::Recipe = toml::from_str(&toml::to_string(&recipe).unwrap()).unwrap();
+    assert_eq!(kept, recipe);
+    let sometimes = saved.replacen(r#""p": 1.0"#, r#""p": 0.5"#, 1);
+    assert_eq!(parse(&sometimes, "here").unwrap()[0].name, "Compose");
+}
+
+#[test]
+fn a_file_without_augmentations_says_so() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("pipeline.json");
+    assert!(matches!(read(&path), Err(Error::ReadAugmentations { .. })));
+    for text in ["{", r#"{"transforms": []}"#, r#"[{"p": 1}]"#] {
+        std::fs::write(&path, text).unwrap();
+        let error = read(&path).unwrap_err();
+        assert!(matches!(&error, Error::ParseAugmentations { path, .. } if path.ends_with("pipeline.json")), "{error}");
+    }
+}
+
+#[test]
 fn what_cannot_be_understood_is_named() {
     for (toml, words) in [
         (r#"augment = [{ name = "RandomCorp" }]"#, ["RandomCorp", "RandomCrop"]),
         (r#"augment = [{ name = "RandomCrop", height = 8, widht = 8 }]"#, ["RandomCrop", "width"]),
         (r#"augment = [{ name = "HorizontalFlip", q = 1 }]"#, ["'q'", "p"]),
         (r#"augment = [{ name = "HorizontalFlip", p = 1.5 }]"#, ["1.5", "0..1"]),
-        (r#"augment = [{ name = "Rotate", border_mode = 3 }]"#, ["border_mode", "4 (mirror)"]),
-        (r#"augment = [{ name = "OneOf", transforms = [{ name = "Nope" }] }]"#, ["Nope", "known"]),
+        (r#"augment = [{ name = "Rotate", border_mode = 5 }]"#, ["border_mode", "4 (mirror)"]),
+        (r#"augment = [{ name = "OneOf", transforms = [{ name = "Nope" }] }]"#, ["Nope", "there are Affine"]),
+        (r#"augment = [{ name = "HorizontalFlp" }]"#, ["HorizontalFlp", "did you mean HorizontalFlip?"]),
+        (r#"augment = [{ name = "Normalize" }]"#, ["Normalize", "`normalise`"]),
+        (
+            r#"augment = [{ name = "Resize", height = 8, width = 8, area_for_downscale = "image_mask" }]"#,
+            ["classes", "area"],
+        ),
     ] {
         let error = Pipeline::compile(&steps(toml)).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{toml}: {error}");
