@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! cargo run --release -p swath-loader --example load -- DIR [--scenes N] [--samples N] [--epochs K] [--workers N]
-//!     [--cache-mib N] [--prefetch N] [--prefix URL] [--digest]
+//!     [--cache-mib N] [--prefetch N] [--prefix URL] [--images A.tif,B.tif --mask M.tif] [--digest]
 //! ```
-//! DIR holds `img_000.tif`, `mask_000.tif` and so on. The task is that of the comparison beside it: random windows of 256 px,
+//! DIR holds `img_000.tif`, `mask_000.tif` and so on, or what `--images` and `--mask` name. The task is that of the comparison beside it: random windows of 256 px,
 //! cropped to 224, flipped, turned, normalised to float32, in batches of 16.
 
 use std::collections::HashMap;
@@ -25,8 +25,15 @@ fn main() -> Result<(), Failure> {
             .get(name)
             .map_or(Ok(default), |text| text.parse().map_err(|_| format!("--{name} {text}: a number").into()))
     };
-    let prefix = flags.get("prefix").unwrap_or(&folder);
-    let pairs = (0..number("scenes", 1)?).map(|i| pair(prefix, i)).collect::<Result<Vec<_>, _>>()?;
+    let prefix = flags.get("prefix").unwrap_or(&folder).trim_end_matches('/');
+    let named = |names: &str| names.split(',').map(|name| format!("{prefix}/{name}")).collect::<Vec<_>>();
+    let pairs = (0..number("scenes", 1)?)
+        .map(|i| {
+            let images = flags.get("images").map_or_else(|| named(&format!("img_{i:03}.tif")), |names| named(names));
+            let mask = flags.get("mask").map_or_else(|| named(&format!("mask_{i:03}.tif")), |name| named(name));
+            pair(i, &images, &mask.concat())
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     let options = Options {
         workers: number("workers", 0)?,
         cache_bytes: (number("cache-mib", 1024)? as u64) << 20,
@@ -88,23 +95,26 @@ fn recipe(samples: usize) -> Recipe {
     }
 }
 
-fn pair(prefix: &str, index: usize) -> Result<Pair, Failure> {
+/// Files that are stacked band over band on the grid of the first, and their mask.
+fn pair(index: usize, images: &[String], mask: &str) -> Result<Pair, Failure> {
     let item = ItemId { collection: None, id: format!("{index:03}") };
-    let href = |name: &str| Href::parse(&format!("{}/{name}_{index:03}.tif", prefix.trim_end_matches('/')));
-    let image = AssetRef {
-        item: item.clone(),
-        key: "image".to_owned(),
-        href: href("img")?,
-        bands: Vec::new(),
-        projection: Projection::default(),
-        reference_grid: true,
-        resampling: None,
-        checksum: None,
+    let image = |(position, href): (usize, &String)| {
+        Ok(AssetRef {
+            item: item.clone(),
+            key: format!("image-{position}"),
+            href: Href::parse(href)?,
+            bands: Vec::new(),
+            projection: Projection::default(),
+            reference_grid: position == 0,
+            resampling: None,
+            checksum: None,
+        })
     };
+    let images = images.iter().enumerate().map(image).collect::<Result<Vec<_>, Failure>>()?;
     let label = LabelRef {
-        item,
+        item: item.clone(),
         key: "labels".to_owned(),
-        href: href("mask")?,
+        href: Href::parse(mask)?,
         kind: LabelKind::Raster { values: Vec::new(), nodata: None },
         classes: Vec::new(),
         projection: Projection::default(),
@@ -112,7 +122,7 @@ fn pair(prefix: &str, index: usize) -> Result<Pair, Failure> {
     };
     Ok(Pair {
         id: format!("{index:03}"),
-        images: vec![image],
+        images,
         label,
         split: None,
         datetime: None,

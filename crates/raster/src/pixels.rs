@@ -225,14 +225,20 @@ macro_rules! impl_sample {
     )*};
 }
 
-// `as` from float to integer saturates and sends NaN to 0; `round` is half away from zero.
+/// Half away from zero. Values below 2^52 need no call of the library's `round`, which resampling would make for every pixel.
+#[inline]
+fn rounded(value: f64) -> f64 {
+    value + 0.5_f64.copysign(value)
+}
+
+// `as` from float to integer truncates, saturates and sends NaN to 0.
 impl_sample! {
-    u8, U8, |v| v.round() as u8;
-    i8, I8, |v| v.round() as i8;
-    u16, U16, |v| v.round() as u16;
-    i16, I16, |v| v.round() as i16;
-    u32, U32, |v| v.round() as u32;
-    i32, I32, |v| v.round() as i32;
+    u8, U8, |v| rounded(v) as u8;
+    i8, I8, |v| rounded(v) as i8;
+    u16, U16, |v| rounded(v) as u16;
+    i16, I16, |v| rounded(v) as i16;
+    u32, U32, |v| rounded(v) as u32;
+    i32, I32, |v| rounded(v) as i32;
     u64, U64, |v| v.round() as u64;
     i64, I64, |v| v.round() as i64;
     f32, F32, |v| v as f32;

@@ -5,7 +5,7 @@ use crate::Sample;
 use ndarray::ArrayView2;
 
 /// Weights that add up to less than this are none.
-const MIN_WEIGHT: f64 = 1e-5;
+pub(super) const MIN_WEIGHT: f64 = 1e-5;
 
 /// Positions this close to a pixel's edge count as on it: rounding of coordinates is no pixel.
 const EDGE: f64 = 1e-10;
@@ -113,9 +113,9 @@ impl<'a, T: Sample> Sampler<'a, T> {
     fn over_area(&self, a: (f64, f64), b: (f64, f64), mut each: impl FnMut(T, f64)) {
         let (rows, cols) = self.source.dim();
         let span = |a: f64, b: f64, size: usize| {
-            let (low, high) = (a.min(b).max(0.0), a.max(b).min(size as f64));
-            // NaN gives an empty range.
-            ((low + EDGE).floor() as usize, (high - EDGE).ceil().max(0.0) as usize, low, high)
+            let (low, high) = covered(a, b, size);
+            let (first, last) = touched(low, high);
+            (first, last, low, high)
         };
         let (left, right, u0, u1) = span(a.0, b.0, cols);
         let (top, bottom, v0, v1) = span(a.1, b.1, rows);
@@ -164,9 +164,57 @@ impl<'a, T: Sample> Sampler<'a, T> {
 }
 
 /// Kernel width for a ratio of source to target pixels: at least one, and whole where it is nearly so, as in GDAL.
-fn widened(ratio: f64) -> f64 {
+pub(super) fn widened(ratio: f64) -> f64 {
     let ratio = if (ratio - ratio.round()).abs() < 0.05 { ratio.round() } else { ratio };
     ratio.max(1.0)
+}
+
+/// Weights along one axis of one target position.
+pub(super) struct Span {
+    pub(super) first: usize,
+    /// Of the source pixels from `first` on; none outside of the source.
+    pub(super) weights: Vec<f64>,
+    /// Whether all pixels that the method needs are there.
+    pub(super) is_whole: bool,
+}
+
+/// The span of a target pixel, whose first edge, centre and last edge are given, in `size` source pixels. With `needs_all`,
+/// a kernel that reaches beyond the source is not whole. Nearest and mode are no sums and have none.
+pub(super) fn span(
+    method: Resampling,
+    [low, centre, high]: [f64; 3],
+    scale: f64,
+    size: usize,
+    needs_all: bool,
+) -> Span {
+    let (mut weights, mut is_whole) = (Vec::new(), true);
+    let first = match method {
+        _ if !(centre + EDGE >= 0.0 && centre - EDGE <= size as f64) && method != Resampling::Average => 0,
+        Resampling::Bilinear => taps(centre, scale, 1.0, size, triangle, &mut weights),
+        Resampling::Cubic => {
+            let left = (centre - 0.5).floor() - 1.0;
+            is_whole = !needs_all || (left >= 0.0 && left + 4.0 <= size as f64);
+            taps(centre, scale, 2.0, size, cubic, &mut weights)
+        }
+        Resampling::Average => {
+            let (low, high) = covered(low, high, size);
+            let (first, last) = touched(low, high);
+            weights.extend((first..last.min(size)).map(|i| high.min(i as f64 + 1.0) - low.max(i as f64)));
+            first
+        }
+        Resampling::Nearest | Resampling::Mode => 0,
+    };
+    Span { first: first.min(size), weights, is_whole }
+}
+
+/// The part of an interval that lies in 0 to `size`.
+fn covered(a: f64, b: f64, size: usize) -> (f64, f64) {
+    (a.min(b).max(0.0), a.max(b).min(size as f64))
+}
+
+/// First and one after the last pixel that an interval touches; NaN gives an empty range.
+fn touched(low: f64, high: f64) -> (usize, usize) {
+    ((low + EDGE).floor() as usize, (high - EDGE).ceil().max(0.0) as usize)
 }
 
 /// Fills `weights` with those of the pixels from the returned one on, clipped to `size` pixels.

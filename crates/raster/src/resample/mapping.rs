@@ -67,7 +67,7 @@ impl Mapping {
         Mapping::Projected(Box::new(lattice))
     }
 
-    fn at(&self, col: f64, row: f64) -> (f64, f64) {
+    pub(crate) fn at(&self, col: f64, row: f64) -> (f64, f64) {
         match self {
             Mapping::Affine(map) => map.apply(col, row),
             Mapping::Projected(lattice) => lattice.at(col, row),

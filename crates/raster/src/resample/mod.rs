@@ -2,6 +2,7 @@
 
 mod kernel;
 mod mapping;
+mod separable;
 
 pub(crate) use mapping::{Exact, Mapping};
 
@@ -9,6 +10,7 @@ use crate::window::nodata_test;
 use crate::{Grid, Pixels, Result, Sample, with_samples};
 use kernel::Sampler;
 use ndarray::{Array3, ArrayView2, Axis};
+use separable::Separable;
 
 /// How the value of a target pixel is made from source pixels.
 ///
@@ -81,17 +83,33 @@ fn apply_to<T: Sample>(
     let known = validity(array, valid, nodata);
     let scale = mapping.scale(target.width_px, target.height_px);
     let positions = Positions::new(method, target.width_px);
+    let separable = Separable::new((array.dim().1, array.dim().2), target, mapping, method, scale);
+    let mut single = Vec::new();
+    for band in 0..shape.0 {
+        let source = array.index_axis(Axis(0), band);
+        let known: Option<ArrayView2<'_, bool>> = known.as_ref().map(|known| known.index_axis(Axis(0), band));
+        let known = known.filter(|known| known.iter().any(|known| !known));
+        match separable.as_ref().filter(|_| known.is_none()) {
+            Some(separable) => {
+                let mut sampler = Sampler::new(source, None, method, scale);
+                let edge = |row, col| {
+                    let (position, opposite) = positions.at(mapping, row, col);
+                    sampler.at(position, opposite)
+                };
+                let (out, valid) = (out.index_axis_mut(Axis(0), band), out_valid.index_axis_mut(Axis(0), band));
+                separable.fill(source, edge, out, valid);
+            }
+            None => single.push((band, Sampler::new(source, known, method, scale))),
+        }
+    }
     let mut lines = positions.lines();
-    for row in 0..target.height_px {
+    for row in 0..if single.is_empty() { 0 } else { target.height_px } {
         positions.fill(mapping, row, &mut lines);
-        for band in 0..shape.0 {
-            let source = array.index_axis(Axis(0), band);
-            let known: Option<ArrayView2<'_, bool>> = known.as_ref().map(|known| known.index_axis(Axis(0), band));
-            let mut sampler = Sampler::new(source, known, method, scale);
+        for (band, sampler) in &mut single {
             for col in 0..target.width_px {
                 if let Some(value) = sampler.at(lines.0[col], lines.1[col]) {
-                    out[(band, row, col)] = value;
-                    out_valid[(band, row, col)] = true;
+                    out[(*band, row, col)] = value;
+                    out_valid[(*band, row, col)] = true;
                 }
             }
         }
@@ -130,6 +148,16 @@ impl Positions {
 
     fn lines(&self) -> Lines {
         (vec![(0.0, 0.0); self.width_px], vec![(0.0, 0.0); self.width_px])
+    }
+
+    fn at(&self, mapping: &Mapping, row: usize, col: usize) -> ((f64, f64), (f64, f64)) {
+        let (x, y) = (col as f64, row as f64);
+        if self.are_areas {
+            (mapping.at(x, y), mapping.at(x + 1.0, y + 1.0))
+        } else {
+            let centre = mapping.at(x + 0.5, y + 0.5);
+            (centre, centre)
+        }
     }
 
     fn fill(&self, mapping: &Mapping, row: usize, lines: &mut Lines) {
