@@ -1,7 +1,7 @@
-//! Times the convolution kernels on the layers of a UNet with ResNet-18 encoder (batch 4, 3 x 256 x 256, 5 classes):
+//! Times the convolution kernels on the layers of a UNet (3 x 256 x 256, 5 classes) with one of the encoders below:
 //! milliseconds and GFLOP/s of forward pass, input gradient and weight gradient, layer by layer and in sum.
 //!
-//! `kernel_bench [THREADS [SECONDS [INSTRUCTION_SET]]]`, seconds being those spent on each number. One thread is timed by
+//! `kernel_bench [ENCODER [THREADS [SECONDS [INSTRUCTION_SET]]]]`, seconds being those spent on each number. One thread is timed by
 //! the processor time it gets, several by the clock on the wall, the fastest call counting.
 
 use std::time::Instant;
@@ -13,7 +13,11 @@ use swath_train::kernels::cpu::simd::Isa;
 /// How often the layer occurs, channels in and out, side of the input, kernel, stride.
 type Layer = (usize, usize, usize, usize, usize, usize);
 
-const LAYERS: &[Layer] = &[
+/// A network by its encoder, and the batch that is timed.
+const NETWORKS: &[(&str, usize, &[Layer])] =
+    &[("resnet18", 4, RESNET18), ("resnet50", 2, RESNET50), ("mobilenet_v2", 4, MOBILENET)];
+
+const RESNET18: &[Layer] = &[
     (1, 3, 64, 256, 7, 2),
     (4, 64, 64, 64, 3, 1),
     (1, 64, 128, 64, 3, 2),
@@ -38,18 +42,84 @@ const LAYERS: &[Layer] = &[
     (1, 16, 5, 256, 3, 1),
 ];
 
-fn shape(&(_, in_channels, out_channels, side, kernel, stride): &Layer) -> ConvShape {
+const RESNET50: &[Layer] = &[
+    (1, 3, 64, 256, 7, 2),
+    (4, 64, 256, 64, 1, 1),
+    (2, 256, 64, 64, 1, 1),
+    (4, 64, 64, 64, 3, 1),
+    (1, 256, 512, 64, 1, 2),
+    (1, 128, 128, 64, 3, 2),
+    (4, 128, 512, 32, 1, 1),
+    (3, 512, 128, 32, 1, 1),
+    (4, 128, 128, 32, 3, 1),
+    (1, 512, 1024, 32, 1, 2),
+    (1, 256, 256, 32, 3, 2),
+    (6, 256, 1024, 16, 1, 1),
+    (5, 1024, 256, 16, 1, 1),
+    (6, 256, 256, 16, 3, 1),
+    (1, 1024, 2048, 16, 1, 2),
+    (1, 512, 512, 16, 3, 2),
+    (3, 512, 2048, 8, 1, 1),
+    (2, 2048, 512, 8, 1, 1),
+    (2, 512, 512, 8, 3, 1),
+    (1, 3072, 256, 16, 3, 1),
+    (1, 768, 128, 32, 3, 1),
+    (1, 384, 64, 64, 3, 1),
+    (1, 128, 32, 128, 3, 1),
+    (1, 32, 32, 128, 3, 1),
+    (1, 32, 16, 256, 3, 1),
+    (1, 16, 16, 256, 3, 1),
+    (1, 16, 5, 256, 3, 1),
+];
+
+/// No channels out: as many as in, each a group of its own.
+const MOBILENET: &[Layer] = &[
+    (1, 3, 32, 256, 3, 2),
+    (1, 32, 0, 128, 3, 1),
+    (1, 32, 16, 128, 1, 1),
+    (1, 16, 96, 128, 1, 1),
+    (1, 96, 0, 128, 3, 2),
+    (1, 96, 24, 64, 1, 1),
+    (2, 24, 144, 64, 1, 1),
+    (1, 144, 0, 64, 3, 1),
+    (1, 144, 0, 64, 3, 2),
+    (3, 32, 192, 32, 1, 1),
+    (2, 192, 0, 32, 3, 1),
+    (2, 192, 32, 32, 1, 1),
+    (1, 192, 0, 32, 3, 2),
+    (4, 64, 384, 16, 1, 1),
+    (4, 384, 0, 16, 3, 1),
+    (3, 384, 64, 16, 1, 1),
+    (3, 96, 576, 16, 1, 1),
+    (1, 576, 0, 16, 3, 2),
+    (3, 160, 960, 8, 1, 1),
+    (3, 960, 0, 8, 3, 1),
+    (2, 960, 160, 8, 1, 1),
+    (1, 320, 1280, 8, 1, 1),
+    (1, 1376, 256, 16, 3, 1),
+    (1, 256, 256, 16, 3, 1),
+    (1, 288, 128, 32, 3, 1),
+    (1, 152, 64, 64, 3, 1),
+    (1, 80, 32, 128, 3, 1),
+    (1, 32, 32, 128, 3, 1),
+    (1, 32, 16, 256, 3, 1),
+    (1, 16, 16, 256, 3, 1),
+    (1, 16, 5, 256, 3, 1),
+];
+
+fn shape(batch: usize, &(_, in_channels, out_channels, side, kernel, stride): &Layer) -> ConvShape {
+    let depthwise = out_channels == 0;
     ConvShape {
-        batch: 4,
+        batch,
         in_channels,
         in_size: [side; 2],
-        out_channels,
+        out_channels: if depthwise { in_channels } else { out_channels },
         out_size: [side / stride; 2],
         kernel: [kernel; 2],
         strides: [stride; 2],
         dilations: [1; 2],
         pads: [kernel / 2; 2],
-        groups: 1,
+        groups: if depthwise { in_channels } else { 1 },
     }
 }
 
@@ -80,17 +150,20 @@ fn per_call_s(alone: bool, budget_s: f64, mut call: impl FnMut()) -> f64 {
 
 fn main() {
     let mut args = std::env::args().skip(1);
+    let encoder = args.next().unwrap_or_default();
+    let (encoder, batch, layers) =
+        NETWORKS.iter().find(|(name, ..)| *name == encoder).or(NETWORKS.first()).copied().unwrap_or_default();
     let threads: usize = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(1);
     let budget_s: f64 = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(0.1);
     let set = args.next().unwrap_or_default();
     let isa = Isa::available().into_iter().find(|isa| format!("{isa:?}") == set).unwrap_or(Isa::detect());
     let pool: &dyn Parallel = if threads > 1 { &Threads(threads) } else { &Serial };
-    println!("{threads} threads, {isa:?}");
+    println!("{encoder}, batch {batch}, {threads} threads, {isa:?}");
     println!("  times  layer                 forward          input gradient   weight gradient");
     let mut totals = [0.0f64; 3];
     let mut flops = 0.0;
-    for layer in LAYERS {
-        let s = shape(layer);
+    for layer in layers {
+        let s = shape(batch, layer);
         let values = |len: usize| (0..len).map(|i| (i * 31 % 97) as f32 * 0.01 - 0.5).collect::<Vec<f32>>();
         let (x, w, dy) = (values(s.x_len()), values(s.w_len()), values(s.y_len()));
         let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
@@ -99,7 +172,7 @@ fn main() {
             per_call_s(threads == 1, budget_s, || conv_grad_input(pool, isa, &s, &dy, &w, &mut dx)),
             per_call_s(threads == 1, budget_s, || conv_grad_weight(pool, isa, &s, &dy, &x, &mut dw)),
         ];
-        let name = format!("{}->{} {}x{} k{} s{}", layer.1, layer.2, layer.3, layer.3, layer.4, layer.5);
+        let name = format!("{}->{} {}x{} k{} s{}", layer.1, s.out_channels, layer.3, layer.3, layer.4, layer.5);
         print!("  {:>5}  {name:<20}", layer.0);
         for (total, time) in totals.iter_mut().zip(times) {
             *total += time * layer.0 as f64;

@@ -6,7 +6,6 @@ use super::super::scratch::{Use, with_scratch};
 use super::super::simd::{Isa, Simd, WithSimd};
 use super::forward::taps_of;
 use super::grad_input::{phases, taps_of_phase};
-use super::grad_weight::product;
 use super::shape::ConvShape;
 use super::window::{Layout, Taps};
 
@@ -254,6 +253,65 @@ impl WithSimd for Channel<'_> {
         for (tap, dw) in self.dw.iter_mut().enumerate() {
             // SAFETY: `sums` holds a vector for every tap.
             *dw = unsafe { S::sum(S::load(self.sums[tap * S::LANES..].as_ptr())) };
+        }
+    }
+}
+
+/// Adds to each of `A · B` vectors of `sums` the products of one row of dY and one pair of X, over `pixels` of each of
+/// `images` that lie `pitches` apart.
+///
+/// # Safety
+/// At every address, `pixels` elements are readable for each image; `sums` holds `A · B` vectors; the processor has `S`.
+#[inline(always)]
+unsafe fn product<S: Simd, const A: usize, const B: usize>(
+    mut dy: [*const f32; A],
+    mut x: [*const f32; B],
+    pixels: usize,
+    images: usize,
+    pitches: [usize; 2],
+    sums: &mut [f32],
+) {
+    debug_assert_eq!(sums.len(), A * B * S::LANES);
+    // SAFETY: as the caller promises; the last, partial vector reads `pixels % LANES` elements of both factors alone.
+    unsafe {
+        let mut tile = [[S::splat(0.0); B]; A];
+        for (a, row) in tile.iter_mut().enumerate() {
+            for (b, sum) in row.iter_mut().enumerate() {
+                *sum = S::load(sums.as_ptr().add((a * B + b) * S::LANES));
+            }
+        }
+        for _ in 0..images {
+            let mut pixel = 0;
+            while pixel + S::LANES <= pixels {
+                let mut rows = [S::splat(0.0); A];
+                for (row, dy) in rows.iter_mut().zip(dy) {
+                    *row = S::load(dy.add(pixel));
+                }
+                for b in 0..B {
+                    let x = S::load(x[b].add(pixel));
+                    for a in 0..A {
+                        tile[a][b] = S::fma(rows[a], x, tile[a][b]);
+                    }
+                }
+                pixel += S::LANES;
+            }
+            if pixel < pixels {
+                let rest = pixels - pixel;
+                for b in 0..B {
+                    let x = S::load_partial(x[b].add(pixel), rest);
+                    for a in 0..A {
+                        tile[a][b] = S::fma(S::load_partial(dy[a].add(pixel), rest), x, tile[a][b]);
+                    }
+                }
+            }
+            // Wrapping: behind the last image the address is never read.
+            dy = dy.map(|dy| dy.wrapping_add(pitches[0]));
+            x = x.map(|x| x.wrapping_add(pitches[1]));
+        }
+        for (a, row) in tile.iter().enumerate() {
+            for (b, sum) in row.iter().enumerate() {
+                S::store(sums.as_mut_ptr().add((a * B + b) * S::LANES), *sum);
+            }
         }
     }
 }

@@ -1,24 +1,25 @@
 //! Gradient of a convolution with respect to its weights:
 //! `dw[o, c, t] = Σ_n Σ_p dy[n, o, p] · x[n, c, pixel that tap t reads at p]`.
 //!
-//! A product along the pixels: both factors lie there in consecutive elements (dY as it comes, X in a window), so tiles
-//! of output channels times (channel, tap) pairs are summed lane by lane, and lanes are added up once at the end.
-//! A task owns some input and some output channels and goes through all images: its sums meet in one order.
+//! A matrix product over the pixels. X and dY are laid out with channels side by side ([`transpose`](super::transpose)),
+//! a chunk of pixels at a time: the input channels that a row of the kernel reads at an output pixel are then consecutive,
+//! and a register tile is output channels times vectors of those. Every sum goes through the pixels in one order.
 
-use super::super::parallel::{Parallel, Shared};
+use super::super::parallel::{Parallel, Shared, over_chunks};
 use super::super::scratch::{Use, with_scratch};
 use super::super::simd::{Isa, Simd, WithSimd};
 use super::depthwise;
-use super::forward::taps_of;
+use super::product::{Start, Tile, VECTORS};
 use super::shape::ConvShape;
-use super::window::Layout;
+use super::transpose::{CHANNELS, Part, Source};
+use super::window::SLACK;
 use super::winograd;
 
-/// Pixels of a band: rows of dY and of the window for one tile together fit the first-level cache.
-const BAND_PIXELS: usize = 1024;
-/// (Channel, tap) pairs of a task, so that a window serves several tiles.
-const TASK_PAIRS: usize = 36;
-/// Output channels of a task.
+/// Elements of X and dY laid out at a time, about: 2 MiB, which the last-level cache keeps between the two stages.
+const CHUNK: usize = 1 << 19;
+/// Pixels summed in one go: what a tile reads of them stays in the first-level cache.
+const DEPTH: usize = 160;
+/// Output channels of a task; fewer where tasks would be fewer than [`MIN_TASKS`].
 const TASK_ROWS: usize = 64;
 /// Tasks wanted at least.
 const MIN_TASKS: usize = 16;
@@ -29,263 +30,245 @@ pub fn conv_grad_weight(threads: &dyn Parallel, isa: Isa, shape: &ConvShape, dy:
         depthwise::grad_weight(threads, isa, shape, dy, x, dw);
         return;
     }
-    if winograd::grad_weight::suits(shape) {
-        for group in 0..shape.groups {
+    let per_group = shape.group_out() * shape.group_in() * shape.taps();
+    for (group, dw) in dw.chunks_exact_mut(per_group).enumerate() {
+        if winograd::grad_weight::suits(shape) {
             winograd::grad_weight::run(threads, isa, shape, group, dy, x, dw);
-        }
-        return;
-    }
-    let (group_in, group_out) = (shape.group_in(), shape.group_out());
-    let mut channels = (TASK_PAIRS / shape.taps()).clamp(1, group_in);
-    let mut rows = TASK_ROWS.min(group_out);
-    let tasks = |channels, rows| shape.groups * group_in.div_ceil(channels) * group_out.div_ceil(rows);
-    while tasks(channels, rows) < MIN_TASKS && (channels > 1 || rows > 8) {
-        if channels > 1 {
-            channels = channels.div_ceil(2);
         } else {
-            rows = rows.div_ceil(2);
+            Plan::new(shape, group, dy, x).run(threads, isa, dw);
         }
     }
-    let band = (BAND_PIXELS / shape.out_size[1]).clamp(1, shape.out_size[0]);
-    let band = shape.out_size[0].div_ceil(shape.out_size[0].div_ceil(band));
-    let layout = Layout::new(&taps_of(shape), band, shape.out_size[1]);
-    let (channel_blocks, row_blocks) = (group_in.div_ceil(channels), group_out.div_ceil(rows));
-    let dw = Shared::new(dw);
-    threads.run(shape.groups * channel_blocks * row_blocks, &|task| {
-        let (group, rest) = (task / (channel_blocks * row_blocks), task % (channel_blocks * row_blocks));
-        let (channel, row) = (rest / row_blocks * channels, rest % row_blocks * rows);
-        let block = Block {
-            shape,
-            layout: &layout,
-            dy,
-            x,
-            dw: &dw,
-            group,
-            band,
-            channels: channel..(channel + channels).min(group_in),
-            rows: row..(row + rows).min(group_out),
+}
+
+/// How the work on one group is cut, and where things lie.
+struct Plan<'a> {
+    shape: &'a ConvShape,
+    /// X from the pixel that the first tap reads first, and dY.
+    x: Source<'a>,
+    dy: Source<'a>,
+    /// Images and output rows of a chunk.
+    images: usize,
+    band: usize,
+    /// Rows and columns of X between those that a tap reads at neighbouring output pixels, as laid out.
+    steps: [usize; 2],
+    /// Elements between pixels of X as laid out.
+    pitch: usize,
+    /// Taps whose input is consecutive.
+    run: usize,
+}
+
+impl<'a> Plan<'a> {
+    fn new(shape: &'a ConvShape, group: usize, dy: &'a [f32], x: &'a [f32]) -> Self {
+        let (channels, rows) = (shape.group_in(), shape.group_out());
+        // Where a kernel is one pixel wide, only the pixels that it reads are laid out.
+        let sampled = shape.kernel.map(|taps| taps == 1);
+        let steps = [0, 1].map(|axis| if sampled[axis] { 1 } else { shape.strides[axis] });
+        let reach = [0, 1].map(|axis| (shape.kernel[axis] - 1) * shape.dilations[axis] + 1);
+        let wide = (shape.out_size[1] - 1) * steps[1] + reach[1];
+        let run = if shape.dilations[1] == 1 { shape.kernel[1] } else { 1 };
+        // An odd number of cache lines between pixels, so that they fall into different sets of the cache.
+        let pitch = if shape.kernel[1] == 1 { (channels.div_ceil(16) | 1) * 16 } else { channels };
+        let per_row = steps[0] * wide * pitch + shape.out_size[1] * rows.next_multiple_of(CHANNELS);
+        let band = (CHUNK / per_row).clamp(1, shape.out_size[0]);
+        let bands = shape.out_size[0].div_ceil(band);
+        // Even bands: the last is not a sliver.
+        let band = shape.out_size[0].div_ceil(bands);
+        let images = if bands == 1 { (CHUNK / (per_row * band)).clamp(1, shape.batch) } else { 1 };
+        let x = Source {
+            data: x,
+            all: shape.in_channels,
+            first: group * channels,
+            channels,
+            size: shape.in_size,
+            start: shape.pads.map(|pad| -(pad as isize)),
+            steps: [0, 1].map(|axis| if sampled[axis] { shape.strides[axis] } else { 1 }),
+            count: [(band - 1) * steps[0] + reach[0], wide],
         };
-        // Scratch is taken outside of vector code: a closure within it would compile without its instructions.
-        with_scratch(Use::Sums, block.sums_len(isa), |sums| {
-            with_scratch(Use::Window, layout.len(block.together() * block.channels.len()), |window| {
-                isa.dispatch(Task { block: &block, sums, window });
+        let dy = Source {
+            data: dy,
+            all: shape.out_channels,
+            first: group * rows,
+            channels: rows,
+            size: shape.out_size,
+            start: [0, 0],
+            steps: [1, 1],
+            count: [band, shape.out_size[1]],
+        };
+        Self { shape, x, dy, images, band, steps, pitch, run }
+    }
+
+    /// Pixels of X of an image of a chunk.
+    fn x_pixels(&self) -> usize {
+        self.x.count[0] * self.x.count[1]
+    }
+
+    /// Pixels of dY of a chunk.
+    fn dy_pixels(&self) -> usize {
+        self.images * self.band * self.shape.out_size[1]
+    }
+
+    /// Consecutive sums of a row, over input channels and the taps of a run.
+    fn sums(&self) -> usize {
+        self.run * self.shape.group_in()
+    }
+
+    /// Runs of taps.
+    fn runs(&self) -> usize {
+        self.shape.taps() / self.run
+    }
+
+    fn run(&self, threads: &dyn Parallel, isa: Isa, dw: &mut [f32]) {
+        let len = self.images * self.x_pixels() * self.pitch + SLACK;
+        let dy_len = self.dy.parts() * self.dy_pixels() * CHANNELS;
+        with_scratch(Use::Transformed, len + dy_len, |laid_out| {
+            let (x, dy) = laid_out.split_at_mut(len);
+            // Of one tap, the sums are the weights as they lie.
+            if self.shape.taps() == 1 {
+                self.sum(threads, isa, [x, dy], dw);
+                return;
+            }
+            with_scratch(Use::Weights, dw.len(), |sums| {
+                self.sum(threads, isa, [x, dy], sums);
+                let (sums, channels, taps) = (&*sums, self.shape.group_in(), self.shape.taps());
+                over_chunks(threads, dw, channels * taps, |row, dw| {
+                    for tap in 0..taps {
+                        let (run, within) = (tap / self.run, tap % self.run);
+                        let from = (run * self.shape.group_out() + row) * self.sums() + within * channels;
+                        let to = dw[tap..].iter_mut().step_by(taps);
+                        to.zip(&sums[from..from + channels]).for_each(|(dw, sum)| *dw = *sum);
+                    }
+                });
             });
         });
-    });
+    }
+
+    /// `[run][output channel][tap of the run][input channel]`, chunk by chunk.
+    fn sum(&self, threads: &dyn Parallel, isa: Isa, [x, dy]: [&mut [f32]; 2], sums: &mut [f32]) {
+        let bands = self.shape.out_size[0].div_ceil(self.band);
+        let rows = self.shape.group_out();
+        let blocks = self.sums().div_ceil(VECTORS * isa.lanes());
+        let mut task_rows = TASK_ROWS.min(rows);
+        while self.runs() * blocks * rows.div_ceil(task_rows) < MIN_TASKS && task_rows > isa.rows() {
+            task_rows = (task_rows / 2).next_multiple_of(isa.rows());
+        }
+        let row_blocks = rows.div_ceil(task_rows);
+        let sums = Shared::new(sums);
+        for index in 0..self.shape.batch.div_ceil(self.images) * bands {
+            let (image, row) = (index / bands * self.images, index % bands * self.band);
+            let images = image..(image + self.images).min(self.shape.batch);
+            self.lay_out(threads, isa, images.clone(), row, [x, dy]);
+            let offsets = self.offsets(images.len(), self.band.min(self.shape.out_size[0] - row));
+            let (x, dy, offsets, first) = (&*x, &*dy, &offsets[..], index == 0);
+            threads.run(self.runs() * blocks * row_blocks, &|task| {
+                let (run, rest) = (task / (blocks * row_blocks), task % (blocks * row_blocks));
+                let (block, from) = (rest / row_blocks, rest % row_blocks * task_rows);
+                let rows = from..(from + task_rows).min(rows);
+                isa.dispatch(Product { plan: self, x, dy, offsets, run, block, rows, first, sums: &sums });
+            });
+        }
+    }
+
+    /// Lays out X and dY for some images from output row `row`.
+    fn lay_out(
+        &self,
+        threads: &dyn Parallel,
+        isa: Isa,
+        images: std::ops::Range<usize>,
+        row: usize,
+        [x, dy]: [&mut [f32]; 2],
+    ) {
+        let (mut of_x, mut of_dy) = (self.x, self.dy);
+        of_x.start[0] += (row * self.shape.strides[0]) as isize;
+        of_dy.start[0] += row as isize;
+        of_dy.count[0] = self.band.min(self.shape.out_size[0] - row);
+        let (x_parts, parts) = (of_x.parts(), of_x.parts() + of_dy.parts());
+        let (to_x, to_dy) = (Shared::new(x), Shared::new(dy));
+        let dy_pixels = of_dy.count[0] * of_dy.count[1];
+        // Rows are shared out where there are few channels.
+        let pieces = MIN_TASKS.div_ceil(images.len() * parts);
+        threads.run(images.len() * parts * pieces, &|task| {
+            let (index, part) = (task / (parts * pieces), task / pieces % parts);
+            let image = images.start + index;
+            let (mut source, part, out, at, pitch) = match part.checked_sub(x_parts) {
+                None => (of_x, part, &to_x, index * self.x_pixels() * self.pitch + part * CHANNELS, self.pitch),
+                Some(part) => {
+                    let at = (part * self.dy_pixels() + index * dy_pixels) * CHANNELS;
+                    (of_dy, part, &to_dy, at, CHANNELS)
+                }
+            };
+            let piece = source.count[0].div_ceil(pieces);
+            let first = (task % pieces * piece).min(source.count[0]);
+            source.start[0] += (first * source.steps[0]) as isize;
+            source.count[0] = piece.min(source.count[0] - first);
+            let at = at + first * source.count[1] * pitch;
+            // Scratch is taken outside of vector code: a closure within it would compile without its instructions.
+            with_scratch(Use::Window, source.lines_len(), |lines| {
+                isa.dispatch(Part { source, image, part, lines, out, at, pitch });
+            });
+        });
+    }
+
+    /// For each output pixel of a chunk, where the input of its first tap lies.
+    fn offsets(&self, images: usize, rows: usize) -> Vec<u32> {
+        let cols = self.shape.out_size[1];
+        let mut offsets = Vec::with_capacity(images * rows * cols);
+        for image in 0..images {
+            for row in 0..rows {
+                let line = image * self.x_pixels() + row * self.steps[0] * self.x.count[1];
+                offsets.extend((0..cols).map(|col| ((line + col * self.steps[1]) * self.pitch) as u32));
+            }
+        }
+        offsets
+    }
 }
 
-/// One task: some channels and rows of one group.
-struct Block<'a> {
-    shape: &'a ConvShape,
-    layout: &'a Layout,
-    dy: &'a [f32],
+/// The sums of a chunk over one run of taps, for a block of as many channels and taps as a tile has, and some rows.
+struct Product<'a> {
+    plan: &'a Plan<'a>,
     x: &'a [f32],
-    dw: &'a Shared<'a, f32>,
-    group: usize,
-    band: usize,
-    channels: std::ops::Range<usize>,
+    dy: &'a [f32],
+    offsets: &'a [u32],
+    run: usize,
+    block: usize,
     rows: std::ops::Range<usize>,
+    /// Whether these are the first pixels of all.
+    first: bool,
+    sums: &'a Shared<'a, f32>,
 }
 
-/// A block with the memory to sum it in.
-struct Task<'a> {
-    block: &'a Block<'a>,
-    sums: &'a mut [f32],
-    window: &'a mut [f32],
-}
-
-/// Rows and pairs of a tile for an instruction set whose product has `rows` rows: its sums fill the registers.
-const fn tile_size(rows: usize) -> [usize; 2] {
-    if rows == 8 { [4, 6] } else { [2, 4] }
-}
-
-impl WithSimd for Task<'_> {
+impl WithSimd for Product<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the instruction set is the caller's promise; the sizes are those of `tile_size`.
-        unsafe {
-            match S::ROWS {
-                8 => self.block.tiles::<S, 4, 6>(self.sums, self.window),
-                _ => self.block.tiles::<S, 2, 4>(self.sums, self.window),
-            }
-        }
-    }
-}
-
-impl Block<'_> {
-    /// Images whose window is filled at once: several where planes are small, so that a tile's sums are loaded and
-    /// stored less often.
-    #[inline(always)]
-    fn together(&self) -> usize {
-        let whole = self.band == self.shape.out_size[0];
-        if whole { (BAND_PIXELS / self.shape.out_plane()).clamp(1, self.shape.batch) } else { 1 }
-    }
-
-    /// Elements of the block's sums: a vector for each row and pair, in whole tiles.
-    fn sums_len(&self, isa: Isa) -> usize {
-        let [a, b] = tile_size(isa.rows());
-        let pairs = self.channels.len() * self.shape.taps();
-        self.rows.len().div_ceil(a) * pairs.div_ceil(b) * a * b * isa.lanes()
-    }
-
-    /// Sums all tiles of `A` rows times `B` pairs over all bands, then writes the block.
-    ///
-    /// # Safety
-    /// The processor has `S`.
-    #[inline(always)]
-    unsafe fn tiles<S: Simd, const A: usize, const B: usize>(&self, sums: &mut [f32], window: &mut [f32]) {
-        let shape = self.shape;
-        let pairs = self.channels.len() * shape.taps();
-        let tile_pairs = pairs.div_ceil(B);
-        let together = self.together();
-        let image_pitch = self.channels.len() * self.layout.pitch;
-        sums.fill(0.0);
-        for image in (0..shape.batch).step_by(together) {
-            let images = together.min(shape.batch - image);
-            for y0 in (0..shape.out_size[0]).step_by(self.band) {
-                let pixels = self.band.min(shape.out_size[0] - y0) * shape.out_size[1];
-                // SAFETY: the instruction set is the caller's promise.
-                unsafe { self.fill::<S>(window, image..image + images, y0) };
-                for (index, sums) in sums.chunks_exact_mut(A * B * S::LANES).enumerate() {
-                    let (row, pair) = (index / tile_pairs * A, index % tile_pairs * B);
-                    let (dy, x) = self.operands::<A, B>(window, image, y0, row, pair);
-                    // SAFETY: `operands` clamps rows and pairs to those of the block.
-                    unsafe { product::<S, A, B>(dy, x, pixels, images, self.pitches(image_pitch), sums) };
+        let (plan, shape) = (self.plan, self.plan.shape);
+        let per_row = shape.kernel[1] / plan.run;
+        let tap = [self.run / per_row * shape.dilations[0], self.run % per_row * shape.dilations[1]];
+        let lane = self.block * VECTORS * S::LANES;
+        let window = (tap[0] * plan.x.count[1] + tap[1]) * plan.pitch + lane;
+        for from in (0..self.offsets.len()).step_by(DEPTH) {
+            let offsets = &self.offsets[from..(from + DEPTH).min(self.offsets.len())];
+            let start = if self.first && from == 0 { Start::Zero } else { Start::Output };
+            for row in self.rows.clone().step_by(S::ROWS) {
+                let dy = (row / CHANNELS * plan.dy_pixels() + from) * CHANNELS + row % CHANNELS;
+                let out = (self.run * shape.group_out() + row) * plan.sums() + lane;
+                // SAFETY: dY has sixteen rows side by side at each pixel, X whole vectors at each offset up to the slack;
+                // these sums of these rows are this task's alone.
+                unsafe {
+                    let tile = Tile {
+                        weights: self.dy.as_ptr().add(dy),
+                        weights_pitch: CHANNELS,
+                        window: self.x.as_ptr().add(window),
+                        offsets: offsets.as_ptr(),
+                        depth: offsets.len(),
+                        out: self.sums.at(out),
+                        out_pitch: plan.sums(),
+                        rows: S::ROWS.min(self.rows.end - row),
+                        pixels: (VECTORS * S::LANES).min(plan.sums() - lane),
+                        start,
+                    };
+                    tile.compute::<S>();
                 }
-            }
-        }
-        // SAFETY: the instruction set is the caller's promise.
-        unsafe { self.write::<S, A, B>(sums, pairs) };
-    }
-
-    /// Elements between images in dY and in the window.
-    fn pitches(&self, window: usize) -> [usize; 2] {
-        [self.shape.out_channels * self.shape.out_plane(), window]
-    }
-
-    /// Fills the window of all the task's channels for the band at `y0` of some images.
-    ///
-    /// # Safety
-    /// The processor has `S`.
-    #[inline(always)]
-    unsafe fn fill<S: Simd>(&self, window: &mut [f32], images: std::ops::Range<usize>, y0: usize) {
-        let (plane, pitch) = (self.shape.in_plane(), self.layout.pitch);
-        let mut at = 0;
-        for image in images {
-            for channel in self.channels.clone() {
-                let channel = self.group * self.shape.group_in() + channel;
-                let from = (image * self.shape.in_channels + channel) * plane;
-                let (x, window) = (&self.x[from..from + plane], &mut window[at..at + pitch]);
-                // SAFETY: the instruction set is the caller's promise.
-                unsafe { self.layout.fill::<S>(x, self.shape.in_size, y0, window) };
-                at += pitch;
-            }
-        }
-    }
-
-    /// Addresses of a tile's rows of dY and pairs of the window; those beyond the block repeat its last.
-    #[inline(always)]
-    fn operands<const A: usize, const B: usize>(
-        &self,
-        window: &[f32],
-        image: usize,
-        y0: usize,
-        row: usize,
-        pair: usize,
-    ) -> ([*const f32; A], [*const f32; B]) {
-        let shape = self.shape;
-        let (taps, last) = (shape.taps(), self.channels.len() * shape.taps() - 1);
-        let dy = std::array::from_fn(|a| {
-            let row = self.group * shape.group_out() + (self.rows.start + row + a).min(self.rows.end - 1);
-            let at = (image * shape.out_channels + row) * shape.out_plane() + y0 * shape.out_size[1];
-            self.dy[at..].as_ptr()
-        });
-        let x = std::array::from_fn(|b| {
-            let pair = (pair + b).min(last);
-            window[pair / taps * self.layout.pitch + self.layout.offsets[pair % taps]..].as_ptr()
-        });
-        (dy, x)
-    }
-
-    /// Adds up the lanes and writes the block's weights.
-    ///
-    /// # Safety
-    /// The processor has `S`.
-    #[inline(always)]
-    unsafe fn write<S: Simd, const A: usize, const B: usize>(&self, sums: &[f32], pairs: usize) {
-        let per_row = self.shape.group_in() * self.shape.taps();
-        let tile_pairs = pairs.div_ceil(B);
-        for row in self.rows.clone() {
-            let at = (self.group * self.shape.group_out() + row) * per_row + self.channels.start * self.shape.taps();
-            // SAFETY: these pairs of this row belong to this task alone.
-            let dw = unsafe { self.dw.part(at, pairs) };
-            let row = row - self.rows.start;
-            for (pair, dw) in dw.iter_mut().enumerate() {
-                let tile = row / A * tile_pairs + pair / B;
-                let at = ((tile * A + row % A) * B + pair % B) * S::LANES;
-                // SAFETY: the tile's sums hold `A · B` vectors.
-                *dw = unsafe { S::sum(S::load(sums[at..].as_ptr())) };
-            }
-        }
-    }
-}
-
-/// Adds to each of `A · B` vectors of `sums` the products of one row of dY and one pair of X, over `pixels` of each of
-/// `images` that lie `pitches` apart.
-///
-/// # Safety
-/// At every address, `pixels` elements are readable for each image; `sums` holds `A · B` vectors; the processor has `S`.
-#[inline(always)]
-pub(super) unsafe fn product<S: Simd, const A: usize, const B: usize>(
-    mut dy: [*const f32; A],
-    mut x: [*const f32; B],
-    pixels: usize,
-    images: usize,
-    pitches: [usize; 2],
-    sums: &mut [f32],
-) {
-    debug_assert_eq!(sums.len(), A * B * S::LANES);
-    // SAFETY: as the caller promises; the last, partial vector reads `pixels % LANES` elements of both factors alone.
-    unsafe {
-        let mut tile = [[S::splat(0.0); B]; A];
-        for (a, row) in tile.iter_mut().enumerate() {
-            for (b, sum) in row.iter_mut().enumerate() {
-                *sum = S::load(sums.as_ptr().add((a * B + b) * S::LANES));
-            }
-        }
-        for _ in 0..images {
-            let mut pixel = 0;
-            while pixel + S::LANES <= pixels {
-                let mut rows = [S::splat(0.0); A];
-                for (row, dy) in rows.iter_mut().zip(dy) {
-                    *row = S::load(dy.add(pixel));
-                }
-                for b in 0..B {
-                    let x = S::load(x[b].add(pixel));
-                    for a in 0..A {
-                        tile[a][b] = S::fma(rows[a], x, tile[a][b]);
-                    }
-                }
-                pixel += S::LANES;
-            }
-            if pixel < pixels {
-                let rest = pixels - pixel;
-                for b in 0..B {
-                    let x = S::load_partial(x[b].add(pixel), rest);
-                    for a in 0..A {
-                        tile[a][b] = S::fma(S::load_partial(dy[a].add(pixel), rest), x, tile[a][b]);
-                    }
-                }
-            }
-            // Wrapping: behind the last image the address is never read.
-            dy = dy.map(|dy| dy.wrapping_add(pitches[0]));
-            x = x.map(|x| x.wrapping_add(pitches[1]));
-        }
-        for (a, row) in tile.iter().enumerate() {
-            for (b, sum) in row.iter().enumerate() {
-                S::store(sums.as_mut_ptr().add((a * B + b) * S::LANES), *sum);
             }
         }
     }

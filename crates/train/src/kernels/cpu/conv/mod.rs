@@ -3,7 +3,7 @@
 //! All three are sums over a *window*: the input around a band of output rows, laid out once per tile so that every tap
 //! of the kernel reads consecutive elements ([`window`]). The forward pass and the input gradient are then a matrix
 //! product of packed weights with the window ([`correlate`], [`product`]); the weight gradient is the product of output
-//! gradient and window along the pixels ([`grad_weight`]). Depthwise convolutions, which have nothing to multiply
+//! gradient and input over the pixels ([`grad_weight`]). Depthwise convolutions, which have nothing to multiply
 //! across channels, go their own way ([`depthwise`]), and 3 x 3 kernels at stride 1 multiply less ([`winograd`]).
 
 mod correlate;
@@ -16,6 +16,7 @@ mod product;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod transpose;
 mod window;
 mod winograd;
 

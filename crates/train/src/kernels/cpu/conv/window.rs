@@ -2,7 +2,7 @@
 //! consecutive elements: one copy of the rows per kernel column and per phase of the vertical stride, padding included.
 //! A band is then one run of `rows · out_cols` pixels, without a special case at its borders.
 
-use super::super::simd::Simd;
+use super::super::simd::{Simd, prefetch};
 
 /// Which input pixel each tap reads: output pixel (y, x) reads row `y · strides[0] + rows[i]` and column
 /// `x · strides[1] + cols[j]` for tap (i, j).
@@ -84,6 +84,11 @@ impl Layout {
     pub(super) unsafe fn fill<S: Simd>(&self, plane: &[f32], size: [usize; 2], y0: usize, channel: &mut [f32]) {
         let cols = self.out_cols;
         for (index, &shift) in self.taps.cols.iter().enumerate() {
+            if shift == 0 && self.taps.strides == [1, 1] && cols == size[1] {
+                // SAFETY: the instruction set is the caller's promise.
+                unsafe { self.fill_run::<S>(plane, size, y0, &mut channel[index * self.copy..]) };
+                continue;
+            }
             for phase in &self.phases {
                 for r in 0..phase.rows {
                     let at = index * self.copy + phase.start + r * cols;
@@ -93,10 +98,32 @@ impl Layout {
                         Some(y) => &plane[y * size[1]..(y + 1) * size[1]],
                         None => &[],
                     };
+                    if index == 0 {
+                        // The same row of the next channel.
+                        prefetch(row.as_ptr().wrapping_add(plane.len()), row.len());
+                    }
                     // SAFETY: the instruction set is the caller's promise.
                     unsafe { fill_row::<S>(row, shift, self.taps.strides[1], out) };
                 }
             }
+        }
+    }
+}
+
+impl Layout {
+    /// Fills the copy of a column whose rows are those of the plane, one after the other.
+    ///
+    /// # Safety
+    /// The processor has `S`.
+    #[inline(always)]
+    unsafe fn fill_run<S: Simd>(&self, plane: &[f32], size: [usize; 2], y0: usize, copy: &mut [f32]) {
+        for phase in &self.phases {
+            let out = &mut copy[phase.start..phase.start + phase.rows * self.out_cols];
+            // Elements of the plane from the first row on, which may lie outside of it.
+            let first = (y0 as isize + phase.first) * size[1] as isize;
+            prefetch(plane.as_ptr().wrapping_offset(plane.len() as isize + first), out.len());
+            // SAFETY: the instruction set is the caller's promise.
+            unsafe { fill_row::<S>(plane, first, 1, out) };
         }
     }
 }
@@ -106,7 +133,7 @@ impl Layout {
 /// # Safety
 /// The processor has `S`.
 #[inline(always)]
-unsafe fn fill_row<S: Simd>(row: &[f32], shift: isize, stride: usize, out: &mut [f32]) {
+pub(super) unsafe fn fill_row<S: Simd>(row: &[f32], shift: isize, stride: usize, out: &mut [f32]) {
     // First and one past the last output column that reads inside the row.
     let columns = |pixel: usize| pixel.saturating_add_signed(-shift).div_ceil(stride).min(out.len());
     let (from, to) = (columns(0), columns(row.len()));

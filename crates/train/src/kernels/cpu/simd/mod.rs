@@ -161,6 +161,20 @@ impl WithSimd for Sizes {
     }
 }
 
+/// Asks for `len` elements at `at` to be brought near, as they will be read soon; any address will do. Streams that are
+/// too short for the processor to foresee are waited for otherwise.
+#[inline(always)]
+pub fn prefetch(at: *const f32, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..len).step_by(16) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint, which reads nothing and may name any address; every processor of this architecture has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(line).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (at, len);
+}
+
 /// `e` to the power of `x`, each lane within 2 units in the last place for `x` in -87..=88; below that a tiny positive number.
 ///
 /// # Safety

@@ -2,23 +2,27 @@
 //! `[frequency][tile][channel]`; each frequency is then a product over tiles, and the sums over all tiles are
 //! transformed to the nine taps.
 
+use std::ops::Range;
+
 use super::super::super::parallel::{Parallel, Shared, over_chunks};
 use super::super::super::scratch::{Use, with_scratch};
 use super::super::super::simd::{Isa, Simd, WithSimd};
-use super::super::forward::taps_of;
 use super::super::product::{Start, Tile, VECTORS};
 use super::super::shape::ConvShape;
-use super::super::window::{Layout, Taps};
-use super::input::{fill, line_len};
+use super::super::transpose::{CHANNELS, Part, Source};
 use super::transform::{FREQUENCIES, TILE, of_gradient, of_input, to_kernel};
-use super::{MAX_WEIGHTS, MIN_CHANNELS, pitch, tile_taps};
+use super::{MAX_LANES, MAX_WEIGHTS, MIN_CHANNELS, pitch};
 
 /// Tiles transformed at a time: their product's operands stay near the processor.
 const TILES: usize = 128;
-/// Tiles of a batch from which it pays: below, writing the sums costs more than the products save.
-const MIN_TILES: usize = 48;
-/// Channels of one transforming task.
-const CHANNELS: usize = 16;
+/// Tiles of a batch from which it pays.
+const MIN_TILES: usize = 8;
+/// Elements of transformed input at a time where all tiles are: 4 MiB.
+const MAX_INPUT: usize = 1 << 20;
+/// Output channels of a task where all tiles are transformed at once.
+const TASK_ROWS: usize = 32;
+/// Rows of tiles whose pixels are laid out at a time.
+const LAID_OUT: usize = 4;
 
 /// Whether a convolution's weight gradient is computed here.
 pub(in super::super) fn suits(shape: &ConvShape) -> bool {
@@ -27,11 +31,21 @@ pub(in super::super) fn suits(shape: &ConvShape) -> bool {
         && shape.strides == [1, 1]
         && shape.dilations == [1, 1]
         && shape.group_in().min(shape.group_out()) >= MIN_CHANNELS
-        && shape.group_in() * shape.group_out() * FREQUENCIES <= MAX_WEIGHTS
         && tiles * shape.batch >= MIN_TILES
 }
 
-/// `dw` of one group.
+/// How the tiles of a batch are cut into bands.
+struct Plan<'a> {
+    shape: &'a ConvShape,
+    /// Rows and columns of tiles of an image.
+    tiles: [usize; 2],
+    /// Rows of tiles of a band, bands of an image, images of a band.
+    band: usize,
+    bands: usize,
+    images: usize,
+}
+
+/// `dw`, which is that of one group.
 pub(in super::super) fn run(
     threads: &dyn Parallel,
     isa: Isa,
@@ -46,61 +60,149 @@ pub(in super::super) fn run(
     let bands = tiles[0].div_ceil(band);
     let band = tiles[0].div_ceil(bands);
     let images = if bands == 1 { (TILES / (band * tiles[1])).clamp(1, shape.batch) } else { 1 };
-    let own = Taps { rows: vec![0], cols: vec![0], strides: [1, 1] };
-    let side = |taps: &Taps, data, all, channels: usize, size, gradient| Side {
-        layout: Layout::new(&tile_taps(taps), band, tiles[1]),
-        data,
-        all,
-        first: group * channels,
-        channels,
-        size,
-        gradient,
-        tiles: images * band * tiles[1],
-    };
-    let x = side(&taps_of(shape), x, shape.in_channels, shape.group_in(), shape.in_size, false);
-    let dy = side(&own, dy, shape.out_channels, shape.group_out(), shape.out_size, true);
-    let sums_pitch = pitch(dy.channels * x.row());
-    let dw = &mut dw[group * dy.channels * x.channels * 9..(group + 1) * dy.channels * x.channels * 9];
-    with_scratch(Use::Weights, FREQUENCIES * sums_pitch + SLACK, |sums| {
-        with_scratch(Use::Transformed, x.len() + dy.len(), |transformed| {
-            let (of_x, of_dy) = transformed.split_at_mut(x.len());
-            for index in 0..shape.batch.div_ceil(images) * bands {
-                let (image, row) = (index / bands * images, index % bands * band);
-                let place = Place {
-                    images: image..(image + images).min(shape.batch),
-                    tile_rows: row..(row + band).min(tiles[0]),
-                    tile_cols: tiles[1],
-                };
-                let parts = x.parts();
-                let (to_x, to_dy) = (Shared::new(of_x), Shared::new(of_dy));
+    let plan = Plan { shape, tiles, band, bands, images };
+    let places = shape.batch.div_ceil(images) * bands;
+    let most = images * band * tiles[1];
+    let (channels, rows) = (shape.group_in(), shape.group_out());
+    let dy = plan.side(dy, [shape.out_channels, group * rows, rows], true);
+    // Input channels at a time, in whole tiles of the product: as many as memory is granted to.
+    let slice = if places == 1 { MAX_INPUT / most } else { MAX_WEIGHTS / rows } / FREQUENCIES;
+    let slice = (slice / MAX_BLOCK).max(1) * MAX_BLOCK;
+    with_scratch(Use::Transformed, plan.side(x, [0, 0, slice.min(channels)], false).len() + dy.len(), |transformed| {
+        let (of_dy, of_x) = transformed.split_at_mut(dy.len());
+        let dw = Shared::new(dw);
+        for from in (0..channels).step_by(slice) {
+            let x = plan.side(x, [shape.in_channels, group * channels + from, slice.min(channels - from)], false);
+            if places == 1 {
+                plan.at_once(threads, isa, [&x, &dy], [&mut *of_x, &mut *of_dy], from, &dw);
+            } else {
+                plan.by_bands(threads, isa, [&x, &dy], [&mut *of_x, &mut *of_dy], from, &dw);
+            }
+        }
+    });
+}
+
+/// Most input channels of a tile of the product.
+const MAX_BLOCK: usize = VECTORS * MAX_LANES;
+/// Elements that whole vectors may read behind the last row.
+const SLACK: usize = 64;
+
+impl<'a> Plan<'a> {
+    /// X or dY, of which `[channels of the tensor, first, number]` are meant.
+    fn side(&self, data: &'a [f32], [all, first, channels]: [usize; 3], gradient: bool) -> Side<'a> {
+        // Pixels beside those of its own that a tile reads.
+        let (border, pads) = if gradient { (0, [0, 0]) } else { (2, self.shape.pads) };
+        let count = [self.band.min(LAID_OUT) * TILE + border, self.tiles[1] * TILE + border];
+        let source = Source {
+            data,
+            all,
+            first,
+            channels,
+            size: if gradient { self.shape.out_size } else { self.shape.in_size },
+            start: pads.map(|pad| -(pad as isize)),
+            steps: [1, 1],
+            count,
+        };
+        Side { source, border, gradient, tiles: self.images * self.band * self.tiles[1] }
+    }
+
+    fn place(&self, index: usize) -> Place {
+        let (image, row) = (index / self.bands * self.images, index % self.bands * self.band);
+        Place {
+            images: image..(image + self.images).min(self.shape.batch),
+            tile_rows: row..(row + self.band).min(self.tiles[0]),
+            tile_cols: self.tiles[1],
+        }
+    }
+
+    /// The weights of some input channels, all tiles being transformed at once: a task goes through all frequencies of
+    /// its output channels, and the sums never leave the processor's caches.
+    fn at_once(
+        &self,
+        threads: &dyn Parallel,
+        isa: Isa,
+        [x, dy]: [&Side; 2],
+        [of_x, of_dy]: [&mut [f32]; 2],
+        from: usize,
+        dw: &Shared<f32>,
+    ) {
+        let (place, parts, channels) = (self.place(0), x.parts(), x.source.channels);
+        let dy_parts = if from == 0 { dy.parts() } else { 0 };
+        let (to_x, to_dy) = (Shared::new(of_x), Shared::new(of_dy));
+        threads.run(parts + dy_parts, &|task| match task.checked_sub(parts) {
+            None => x.transform(isa, &place, task, &to_x),
+            Some(task) => dy.transform(isa, &place, task, &to_dy),
+        });
+        let offsets = x.offsets(&place);
+        let (of_x, of_dy, offsets) = (&*of_x, &*of_dy, &offsets[..]);
+        let block = VECTORS * isa.lanes();
+        let row_tasks = dy.source.channels.div_ceil(TASK_ROWS);
+        threads.run(channels.div_ceil(block) * row_tasks, &|task| {
+            let (channel, row) = (task / row_tasks * block, task % row_tasks * TASK_ROWS);
+            let channels = channel..(channel + block).min(channels);
+            let rows = row..(row + TASK_ROWS).min(dy.source.channels);
+            with_scratch(Use::Sums, FREQUENCIES * pitch(rows.len() * block) + SLACK, |sums| {
+                let sums_pitch = [pitch(rows.len() * block), block];
+                for (frequency, sums) in sums.chunks_exact_mut(sums_pitch[0]).enumerate().take(FREQUENCIES) {
+                    let (channels, rows, out_pitch) = (channels.clone(), rows.clone(), sums_pitch[1]);
+                    let operands = Operands { x, dy, of_x, of_dy, offsets };
+                    isa.dispatch(Product { operands, channels, rows, frequency, first: true, sums, out_pitch });
+                }
+                for row in rows.clone() {
+                    let at = (row * self.shape.group_in() + from + channels.start) * 9;
+                    // SAFETY: these channels of this row belong to this task alone.
+                    let dw = unsafe { dw.part(at, channels.len() * 9) };
+                    let sums = &sums[(row - rows.start) * sums_pitch[1]..];
+                    isa.dispatch(Kernels { sums, pitch: sums_pitch[0], dw });
+                }
+            });
+        });
+    }
+
+    /// The weights of some input channels, band by band of the tiles.
+    fn by_bands(
+        &self,
+        threads: &dyn Parallel,
+        isa: Isa,
+        [x, dy]: [&Side; 2],
+        [of_x, of_dy]: [&mut [f32]; 2],
+        from: usize,
+        dw: &Shared<f32>,
+    ) {
+        let (rows, channels) = (dy.source.channels, x.source.channels);
+        let sums_pitch = [pitch(rows * x.row()), x.row()];
+        with_scratch(Use::Weights, FREQUENCIES * sums_pitch[0] + SLACK, |sums| {
+            for index in 0..self.shape.batch.div_ceil(self.images) * self.bands {
+                let (place, parts) = (self.place(index), x.parts());
+                let (to_x, to_dy) = (Shared::new(&mut *of_x), Shared::new(&mut *of_dy));
                 threads.run(parts + dy.parts(), &|task| match task.checked_sub(parts) {
                     None => x.transform(isa, &place, task, &to_x),
                     Some(task) => dy.transform(isa, &place, task, &to_dy),
                 });
                 let (of_x, of_dy, first) = (&*of_x, &*of_dy, index == 0);
-                let offsets: Vec<u32> = (0..place.tiles()).map(|tile| (tile * x.row()) as u32).collect();
-                over_chunks(threads, sums, sums_pitch, |frequency, sums| {
+                let offsets = x.offsets(&place);
+                over_chunks(threads, sums, sums_pitch[0], |frequency, sums| {
                     if frequency < FREQUENCIES {
-                        let (x, dy, offsets) = (&x, &dy, &offsets[..]);
-                        isa.dispatch(Product { x, dy, of_x, of_dy, offsets, frequency, first, sums });
+                        let operands = Operands { x, dy, of_x, of_dy, offsets: &offsets };
+                        let (channels, rows, out_pitch) = (0..channels, 0..rows, sums_pitch[1]);
+                        isa.dispatch(Product { operands, channels, rows, frequency, first, sums, out_pitch });
                     }
                 });
             }
+            let sums = &*sums;
+            threads.run(rows, &|row| {
+                // SAFETY: these channels of this row belong to this task alone.
+                let dw = unsafe { dw.part((row * self.shape.group_in() + from) * 9, channels * 9) };
+                isa.dispatch(Kernels { sums: &sums[row * sums_pitch[1]..], pitch: sums_pitch[0], dw });
+            });
         });
-        let (sums, row) = (&*sums, x.row());
-        over_chunks(threads, dw, x.channels * 9, |out, dw| {
-            isa.dispatch(Kernels { sums: &sums[out * row..], pitch: sums_pitch, dw });
-        });
-    });
+    }
 }
-
-/// Elements that whole vectors may read behind the last row.
-const SLACK: usize = 64;
 
 /// A band of tiles of some images.
 struct Place {
-    images: std::ops::Range<usize>,
-    tile_rows: std::ops::Range<usize>,
+    images: Range<usize>,
+    tile_rows: Range<usize>,
     tile_cols: usize,
 }
 
@@ -116,13 +218,9 @@ impl Place {
 
 /// X or dY: some channels of an image tensor.
 struct Side<'a> {
-    layout: Layout,
-    data: &'a [f32],
-    /// Channels of the tensor, the first of the group, and those of the group.
-    all: usize,
-    first: usize,
-    channels: usize,
-    size: [usize; 2],
+    /// Its pixels that the first rows of tiles read.
+    source: Source<'a>,
+    border: usize,
     gradient: bool,
     /// Most tiles at a time.
     tiles: usize,
@@ -131,7 +229,7 @@ struct Side<'a> {
 impl Side<'_> {
     /// Elements of all channels of one tile and frequency.
     fn row(&self) -> usize {
-        self.channels.next_multiple_of(CHANNELS)
+        self.source.channels.next_multiple_of(CHANNELS)
     }
 
     /// Elements between frequencies.
@@ -144,129 +242,94 @@ impl Side<'_> {
     }
 
     fn parts(&self) -> usize {
-        self.channels.div_ceil(CHANNELS)
+        self.source.parts()
+    }
+
+    /// Where the channels of each tile of a place lie.
+    fn offsets(&self, place: &Place) -> Vec<u32> {
+        (0..place.tiles()).map(|tile| (tile * self.row()) as u32).collect()
     }
 
     /// Transforms the `part`th sixteen channels of a band.
     fn transform(&self, isa: Isa, place: &Place, part: usize, out: &Shared<f32>) {
-        let lanes = place.per_image().next_multiple_of(isa.lanes());
-        let channels = part * CHANNELS..((part + 1) * CHANNELS).min(self.channels);
         // Scratch is taken outside of vector code: a closure within it would compile without its instructions.
-        with_scratch(Use::Window, self.layout.len(1) + line_len(place.tile_cols), |window| {
-            let (window, line) = window.split_at_mut(self.layout.len(1));
-            with_scratch(Use::Sums, FREQUENCIES * pitch(CHANNELS * lanes), |local| {
-                isa.dispatch(Part { side: self, place, channels, lanes, window, line, local, out });
-            });
+        with_scratch(Use::Window, self.source.count[0] * self.source.count[1] * CHANNELS, |window| {
+            for (index, image) in place.images.clone().enumerate() {
+                for from in place.tile_rows.clone().step_by(LAID_OUT) {
+                    let rows = LAID_OUT.min(place.tile_rows.end - from);
+                    let mut source = self.source;
+                    source.start[0] += (from * TILE) as isize;
+                    source.count[0] = rows * TILE + self.border;
+                    let to = &Shared::new(&mut *window);
+                    isa.dispatch(Part { source, image, part, lines: &mut [], out: to, at: 0, pitch: CHANNELS });
+                    let tile = index * place.per_image() + (from - place.tile_rows.start) * place.tile_cols;
+                    let at = tile * self.row() + part * CHANNELS;
+                    isa.dispatch(Tiles { side: self, window, tiles: [rows, place.tile_cols], out, at });
+                }
+            }
         });
     }
 }
 
-/// Sixteen channels of a band.
-struct Part<'a> {
+/// Some rows of tiles of sixteen channels, whose pixels are laid out in the window.
+struct Tiles<'a> {
     side: &'a Side<'a>,
-    place: &'a Place,
-    channels: std::ops::Range<usize>,
-    lanes: usize,
-    window: &'a mut [f32],
-    line: &'a mut [f32],
-    /// Room for `[frequency][channel][lane]` of one image.
-    local: &'a mut [f32],
+    window: &'a [f32],
+    tiles: [usize; 2],
     out: &'a Shared<'a, f32>,
+    /// Where the first tile goes at the first frequency.
+    at: usize,
 }
 
-impl WithSimd for Part<'_> {
+impl WithSimd for Tiles<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let (side, place, lanes) = (self.side, self.place, self.lanes);
-        let (plane, local_pitch) = (side.size[0] * side.size[1], pitch(CHANNELS * lanes));
-        for (index, image) in place.images.clone().enumerate() {
-            for channel in self.channels.clone() {
-                let from = (image * side.all + side.first + channel) * plane;
-                let data = &side.data[from..from + plane];
-                let at = (channel - self.channels.start) * lanes;
-                // SAFETY: the window has room for the layout and a vector of slack, the line for the tiles of a row;
-                // `local` has `lanes` for each of sixteen channels at each frequency.
-                unsafe {
-                    fill::<S>(&side.layout, data, side.size, place.tile_rows.start, self.window, self.line);
-                    for lane in (0..lanes).step_by(S::LANES) {
-                        let (from, to) = (self.window.as_ptr().add(lane), self.local.as_mut_ptr().add(at + lane));
+        let (side, cols) = (self.side, self.side.source.count[1]);
+        let offsets: [usize; FREQUENCIES] = std::array::from_fn(|i| (i / 6 * cols + i % 6) * CHANNELS);
+        for row in 0..self.tiles[0] {
+            for col in 0..self.tiles[1] {
+                for lane in (0..CHANNELS).step_by(S::LANES) {
+                    let from = (row * cols + col) * TILE * CHANNELS + lane;
+                    let to = self.at + (row * self.tiles[1] + col) * side.row() + lane;
+                    // SAFETY: the window holds sixteen channels of the pixels of every tile; these channels of these
+                    // tiles are this task's alone at each frequency, where rows have whole sixteens of channels.
+                    unsafe {
+                        let (from, to) = (self.window.as_ptr().add(from), self.out.at(to));
                         if side.gradient {
-                            of_gradient::<S>(from, &side.layout.offsets, to, local_pitch);
+                            of_gradient::<S>(from, &offsets, to, side.frequency());
                         } else {
-                            of_input::<S>(from, &side.layout.offsets, to, local_pitch);
+                            of_input::<S>(from, &offsets, to, side.frequency(), S::LANES);
                         }
                     }
                 }
             }
-            let (first, tiles) = (index * place.per_image(), place.per_image());
-            for frequency in 0..FREQUENCIES {
-                for lane in (0..tiles).step_by(S::LANES) {
-                    let to = frequency * side.frequency() + (first + lane) * side.row() + self.channels.start;
-                    // SAFETY: these tiles of these channels are this task's alone; `local` as above.
-                    unsafe {
-                        let from = self.local.as_ptr().add(frequency * local_pitch + lane);
-                        let counts = [self.channels.len(), S::LANES.min(tiles - lane)];
-                        transpose::<S>(from, lanes, self.out.at(to), side.row(), counts);
-                    }
-                }
-            }
         }
     }
 }
 
-/// Writes `to[column · to_pitch + row] = from[row · from_pitch + column]` for `counts` rows (at most sixteen) and columns
-/// (at most a vector).
-///
-/// # Safety
-/// Those are readable and writable, whole vectors of `from` where there are sixteen rows; the processor has `S`.
-#[inline(always)]
-unsafe fn transpose<S: Simd>(from: *const f32, from_pitch: usize, to: *mut f32, to_pitch: usize, counts: [usize; 2]) {
-    let [rows, columns] = counts;
-    // SAFETY: the caller's promise.
-    unsafe {
-        if S::LANES == 16 && rows == 16 {
-            // Twice four ways interleaved is sixteen ways transposed.
-            let mut once = [0.0f32; 256];
-            for i in 0..4 {
-                let mut rows = [S::splat(0.0); 4];
-                for (j, row) in rows.iter_mut().enumerate() {
-                    *row = S::load(from.add((i + 4 * j) * from_pitch));
-                }
-                S::store_interleaved(once.as_mut_ptr().add(i * 64), rows);
-            }
-            let mut twice = [0.0f32; 256];
-            for i in 0..4 {
-                let mut quarters = [S::splat(0.0); 4];
-                for (j, quarter) in quarters.iter_mut().enumerate() {
-                    *quarter = S::load(once.as_ptr().add(j * 64 + i * 16));
-                }
-                S::store_interleaved(twice.as_mut_ptr().add(i * 64), quarters);
-            }
-            for column in 0..columns {
-                S::store(to.add(column * to_pitch), S::load(twice.as_ptr().add(column * 16)));
-            }
-            return;
-        }
-        for column in 0..columns {
-            for row in 0..rows {
-                *to.add(column * to_pitch + row) = *from.add(row * from_pitch + column);
-            }
-        }
-    }
-}
-
-/// The product of one frequency, added to its sums `[output channel][input channel]`.
-struct Product<'a> {
+/// X and dY transformed.
+#[derive(Clone, Copy)]
+struct Operands<'a> {
     x: &'a Side<'a>,
     dy: &'a Side<'a>,
     of_x: &'a [f32],
     of_dy: &'a [f32],
+    /// Of each tile in X.
     offsets: &'a [u32],
+}
+
+/// The product of one frequency for some input channels and output channels (rows), added to its sums.
+struct Product<'a> {
+    operands: Operands<'a>,
+    channels: Range<usize>,
+    rows: Range<usize>,
     frequency: usize,
     first: bool,
     sums: &'a mut [f32],
+    /// Elements between rows of the sums.
+    out_pitch: usize,
 }
 
 impl WithSimd for Product<'_> {
@@ -274,22 +337,23 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let (x, dy, step) = (self.x, self.dy, VECTORS * S::LANES);
-        for channel in (0..x.channels).step_by(step) {
-            for row in (0..dy.channels).step_by(S::ROWS) {
+        let (Operands { x, dy, of_x, of_dy, offsets }, step) = (self.operands, VECTORS * S::LANES);
+        for channel in self.channels.clone().step_by(step) {
+            for row in self.rows.clone().step_by(S::ROWS) {
+                let out = (row - self.rows.start) * self.out_pitch + channel - self.channels.start;
                 // SAFETY: rows of dY are padded to whole blocks, vectors of X end within the next row or the slack, and
-                // the sums have `row()` elements for every output channel.
+                // the sums have a row for every output channel.
                 unsafe {
                     let tile = Tile {
-                        weights: self.of_dy.as_ptr().add(self.frequency * dy.frequency() + row),
+                        weights: of_dy.as_ptr().add(self.frequency * dy.frequency() + row),
                         weights_pitch: dy.row(),
-                        window: self.of_x.as_ptr().add(self.frequency * x.frequency() + channel),
-                        offsets: self.offsets.as_ptr(),
-                        depth: self.offsets.len(),
-                        out: self.sums.as_mut_ptr().add(row * x.row() + channel),
-                        out_pitch: x.row(),
-                        rows: S::ROWS.min(dy.channels - row),
-                        pixels: step.min(x.channels - channel),
+                        window: of_x.as_ptr().add(self.frequency * x.frequency() + channel),
+                        offsets: offsets.as_ptr(),
+                        depth: offsets.len(),
+                        out: self.sums.as_mut_ptr().add(out),
+                        out_pitch: self.out_pitch,
+                        rows: S::ROWS.min(self.rows.end - row),
+                        pixels: step.min(self.channels.end - channel),
                         start: if self.first { Start::Zero } else { Start::Output },
                     };
                     tile.compute::<S>();
@@ -305,9 +369,6 @@ struct Kernels<'a> {
     pitch: usize,
     dw: &'a mut [f32],
 }
-
-/// Most lanes of any instruction set.
-const MAX_LANES: usize = 16;
 
 impl WithSimd for Kernels<'_> {
     type Output = ();

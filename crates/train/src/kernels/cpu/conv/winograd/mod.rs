@@ -16,21 +16,28 @@ use super::super::scratch::{Use, with_scratch};
 use super::super::simd::Isa;
 use super::correlate::Correlation;
 use super::window::{Layout, Taps};
-use input::{Input, line_len};
+use input::{Input, lines_len};
 use output::Output;
 use transform::{FREQUENCIES, TILE};
+use weights::Kernel;
 
+/// Most lanes of any instruction set.
+const MAX_LANES: usize = 16;
 /// Channels on either side from which transforming pays.
 const MIN_CHANNELS: usize = 24;
-/// Most transformed weights: 32 MiB. More go to memory and back, which takes longer than the products they save, and would
-/// outweigh what else a step keeps.
+/// Most transformed weights kept at a time: 32 MiB. More would outweigh what else a step keeps.
 const MAX_WEIGHTS: usize = 8 << 20;
+/// Tiles of a batch from which it pays.
+const MIN_TILES: usize = 8;
 /// Tiles of a task, about: the transformed input of a frequency then stays in the second-level cache.
 const TASK_TILES: usize = 64;
 /// Tasks wanted at least; below, channels are shared out instead of tiles.
 const MIN_TASKS: usize = 8;
 /// Channels of a task where they are shared out: a multiple of any register tile's rows.
 const TASK_CHANNELS: usize = 32;
+/// Input channels whose weights a task transforms at a time: with the input that they meet and the products they fit the
+/// second-level cache.
+const SLICE_CHANNELS: usize = 64;
 
 /// Whether a correlation is one that this file computes faster than the plain sum.
 pub(super) fn suits(all: &Correlation) -> bool {
@@ -42,9 +49,8 @@ pub(super) fn suits(all: &Correlation) -> bool {
         && all.taps.strides == [1, 1]
         && all.places.are_whole(&all.output)
         && all.weights.rows.min(all.weights.channels) >= MIN_CHANNELS
-        && all.weights.rows * all.weights.channels * FREQUENCIES <= MAX_WEIGHTS
         // With few tiles per weight, transforming the weights costs more than it saves.
-        && rows * cols * all.batch >= 2 * all.weights.rows.min(512)
+        && rows.div_ceil(TILE) * cols.div_ceil(TILE) * all.batch >= MIN_TILES
 }
 
 /// Computes the correlation if it suits, and says whether it did.
@@ -57,11 +63,7 @@ pub(super) fn run_if_suited(
 ) -> bool {
     let suited = suits(all);
     if suited {
-        let plan = Plan::new(all, isa);
-        with_scratch(Use::Weights, plan.weights_len(isa), |weights| {
-            weights::transform(&all.weights, &all.taps, threads, isa, weights);
-            plan.run(threads, isa, weights, input, &Shared::new(output));
-        });
+        Plan::new(all, isa).run(threads, isa, input, &Shared::new(output));
     }
     suited
 }
@@ -77,7 +79,7 @@ struct Plan<'a> {
     bands: usize,
     /// Images of a band.
     images: usize,
-    /// Lanes of one image of a band, whole vectors, and of all its images.
+    /// Lanes of one image of a band, and of all its images in whole vectors.
     lanes: usize,
     width: usize,
     /// Distance of each channel's lanes from the first's.
@@ -98,17 +100,12 @@ impl<'a> Plan<'a> {
         let bands = tiles[0].div_ceil(band);
         // Even bands: the last is not a sliver.
         let band = tiles[0].div_ceil(bands);
-        let lanes = (band * tiles[1]).next_multiple_of(isa.lanes());
+        let lanes = band * tiles[1];
         let images = if bands == 1 { (TASK_TILES / lanes).clamp(1, all.batch) } else { 1 };
-        let width = images * lanes;
+        let width = (images * lanes).next_multiple_of(isa.lanes());
         let offsets = (0..all.weights.channels).map(|channel| (channel * width) as u32).collect();
         let layout = Layout::new(&tile_taps(&all.taps), band, tiles[1]);
         Self { all, layout, tiles, band, bands, images, lanes, width, offsets }
-    }
-
-    fn weights_len(&self, isa: Isa) -> usize {
-        let block = isa.rows();
-        self.all.weights.rows.div_ceil(block) * pitch(block * self.all.weights.channels) * FREQUENCIES
     }
 
     /// Elements of the transformed input of a band.
@@ -124,31 +121,95 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn run(&self, threads: &dyn Parallel, isa: Isa, weights: &[f32], input: &[f32], output: &Shared<f32>) {
+    fn run(&self, threads: &dyn Parallel, isa: Isa, input: &[f32], output: &Shared<f32>) {
+        let kernel = Kernel::new(&self.all.weights, &self.all.taps);
         let (channels, rows) = (self.all.weights.channels, self.all.weights.rows);
         let places = self.all.batch.div_ceil(self.images) * self.bands;
-        if places >= MIN_TASKS {
-            threads.run(places, &|index| {
-                with_scratch(Use::Transformed, self.transformed_len(), |transformed| {
-                    self.transform(isa, self.place(index), input, 0..channels, &Shared::new(transformed));
-                    self.multiply(isa, self.place(index), weights, transformed, 0..rows, output);
+        let fits = Kernel::len(isa, rows, channels) <= MAX_WEIGHTS;
+        if places == 1 || !fits {
+            for index in 0..places {
+                self.with_input(threads, isa, index, input, |transformed| {
+                    self.by_slices(threads, isa, index, &kernel, transformed, output);
                 });
-            });
+            }
             return;
         }
-        let parts = |count: usize| count.div_ceil(TASK_CHANNELS);
-        let part = |index: usize, count: usize| index * TASK_CHANNELS..((index + 1) * TASK_CHANNELS).min(count);
-        with_scratch(Use::Transformed, self.transformed_len(), |transformed| {
-            for index in 0..places {
-                let shared = Shared::new(transformed);
-                threads.run(parts(channels), &|task| {
-                    self.transform(isa, self.place(index), input, part(task, channels), &shared);
+        with_scratch(Use::Weights, Kernel::len(isa, rows, channels), |weights| {
+            kernel.transform(threads, isa, weights);
+            let weights = &*weights;
+            if places >= MIN_TASKS {
+                threads.run(places, &|index| {
+                    with_scratch(Use::Transformed, self.transformed_len(), |transformed| {
+                        self.transform(isa, self.place(index), input, 0..channels, &Shared::new(transformed));
+                        self.multiply(isa, self.place(index), weights, transformed, 0..rows, output);
+                    });
                 });
-                threads.run(parts(rows), &|task| {
-                    self.multiply(isa, self.place(index), weights, transformed, part(task, rows), output);
+                return;
+            }
+            for index in 0..places {
+                self.with_input(threads, isa, index, input, |transformed| {
+                    threads.run(rows.div_ceil(TASK_CHANNELS), &|task| {
+                        let rows = part(task, rows);
+                        let weights = &weights[Kernel::len(isa, rows.start, channels)..];
+                        self.multiply(isa, self.place(index), weights, transformed, rows, output);
+                    });
                 });
             }
         });
+    }
+
+    /// Transforms the input of a band, its channels shared out, and calls `f` with it.
+    fn with_input(&self, threads: &dyn Parallel, isa: Isa, index: usize, input: &[f32], f: impl FnOnce(&[f32])) {
+        let channels = self.all.weights.channels;
+        with_scratch(Use::Transformed, self.transformed_len(), |transformed| {
+            let shared = Shared::new(transformed);
+            threads.run(channels.div_ceil(TASK_CHANNELS), &|task| {
+                self.transform(isa, self.place(index), input, part(task, channels), &shared);
+            });
+            f(transformed);
+        });
+    }
+
+    /// Computes a band whose weights are many for its tiles: each task transforms its own, a slice of the input channels
+    /// at a time, so that they never leave the processor's caches.
+    fn by_slices(
+        &self,
+        threads: &dyn Parallel,
+        isa: Isa,
+        index: usize,
+        kernel: &Kernel,
+        transformed: &[f32],
+        output: &Shared<f32>,
+    ) {
+        let (channels, rows) = (self.all.weights.channels, self.all.weights.rows);
+        threads.run(rows.div_ceil(TASK_CHANNELS), &|task| {
+            let rows = part(task, rows);
+            with_scratch(Use::Sums, self.products_len(rows.len()), |products| {
+                with_scratch(Use::Weights, Kernel::len(isa, rows.len(), SLICE_CHANNELS), |weights| {
+                    for from in (0..channels).step_by(SLICE_CHANNELS) {
+                        let channels = from..(from + SLICE_CHANNELS).min(channels);
+                        let weights = &mut weights[..Kernel::len(isa, rows.len(), channels.len())];
+                        kernel.part(isa, rows.start, channels.clone(), weights);
+                        let (place, rows, products) = (self.place(index), rows.clone(), &mut *products);
+                        isa.dispatch(Output {
+                            plan: self,
+                            place,
+                            weights,
+                            transformed,
+                            rows,
+                            channels,
+                            products,
+                            output,
+                        });
+                    }
+                });
+            });
+        });
+    }
+
+    /// Elements of the products of some output channels of a band, and a vector more.
+    fn products_len(&self, rows: usize) -> usize {
+        FREQUENCIES * pitch(rows * self.width) + MAX_LANES
     }
 
     /// Transforms some channels of a band.
@@ -161,9 +222,9 @@ impl<'a> Plan<'a> {
         transformed: &Shared<f32>,
     ) {
         // Scratch is taken outside of vector code: a closure within it would compile without its instructions.
-        with_scratch(Use::Window, self.layout.len(1) + line_len(self.tiles[1]), |window| {
-            let (window, line) = window.split_at_mut(self.layout.len(1));
-            isa.dispatch(Input { plan: self, place, input, channels, window, line, transformed });
+        with_scratch(Use::Window, self.layout.len(1) + lines_len(&self.layout), |window| {
+            let (window, lines) = window.split_at_mut(self.layout.len(1));
+            isa.dispatch(Input { plan: self, place, input, channels, window, lines, transformed });
         });
     }
 
@@ -177,10 +238,16 @@ impl<'a> Plan<'a> {
         rows: std::ops::Range<usize>,
         output: &Shared<f32>,
     ) {
-        with_scratch(Use::Sums, FREQUENCIES * pitch(rows.len() * self.width), |products| {
-            isa.dispatch(Output { plan: self, place, weights, transformed, rows, products, output });
+        let channels = 0..self.all.weights.channels;
+        with_scratch(Use::Sums, self.products_len(rows.len()), |products| {
+            isa.dispatch(Output { plan: self, place, weights, transformed, rows, channels, products, output });
         });
     }
+}
+
+/// The `index`-th part of `count` channels that are shared out.
+fn part(index: usize, count: usize) -> std::ops::Range<usize> {
+    index * TASK_CHANNELS..((index + 1) * TASK_CHANNELS).min(count)
 }
 
 /// Taps by which a window holds the 6 x 6 input pixels of each tile.

@@ -10,10 +10,13 @@ use super::{Place, Plan, pitch};
 pub(super) struct Output<'a> {
     pub(super) plan: &'a Plan<'a>,
     pub(super) place: Place,
+    /// Those of `rows` and `channels`: `[block of rows][frequency][channel][row of block]`
     pub(super) weights: &'a [f32],
     /// `[frequency][channel][lane]`
     pub(super) transformed: &'a [f32],
     pub(super) rows: std::ops::Range<usize>,
+    /// Input channels to sum over; products start with the first of all, and are written after the last.
+    pub(super) channels: std::ops::Range<usize>,
     /// Room for `[frequency][row][lane]`.
     pub(super) products: &'a mut [f32],
     pub(super) output: &'a Shared<'a, f32>,
@@ -27,7 +30,9 @@ impl WithSimd for Output<'_> {
         // SAFETY: the instruction set is the caller's promise; `Plan` sizes the memory.
         unsafe {
             self.multiply::<S>();
-            self.write::<S>();
+            if self.channels.end == self.plan.all.weights.channels {
+                self.write::<S>();
+            }
         }
     }
 }
@@ -39,30 +44,31 @@ impl Output<'_> {
     /// The processor has `S`.
     #[inline(always)]
     unsafe fn multiply<S: Simd>(&mut self) {
-        let channels = self.plan.all.weights.channels;
-        let of_weights = pitch(S::ROWS * channels);
-        let (step, rows) = (VECTORS * S::LANES, self.rows.len());
-        let used = self.place.images.len() * self.plan.lanes;
+        let (plan, depth, rows) = (self.plan, self.channels.len(), self.rows.len());
+        let of_weights = pitch(S::ROWS * depth);
+        let step = VECTORS * S::LANES;
+        let used = self.place.images.len() * plan.lanes;
+        let start = if self.channels.start == 0 { Start::Zero } else { Start::Output };
         for frequency in 0..FREQUENCIES {
+            let window = frequency * pitch(plan.all.weights.channels * plan.width) + self.channels.start * plan.width;
             for lane in (0..used).step_by(step) {
                 for row in (0..rows).step_by(S::ROWS) {
-                    let block = (self.rows.start + row) / S::ROWS * FREQUENCIES + frequency;
-                    let transformed = frequency * pitch(channels * self.plan.width) + lane;
-                    let products = frequency * pitch(rows * self.plan.width) + row * self.plan.width + lane;
+                    let block = row / S::ROWS * FREQUENCIES + frequency;
+                    let products = frequency * pitch(rows * plan.width) + row * plan.width + lane;
                     // SAFETY: each frequency has weights in whole blocks of rows, `width` lanes for every channel and
                     // room for `width` lanes of every row.
                     unsafe {
                         let tile = Tile {
                             weights: self.weights.as_ptr().add(block * of_weights),
                             weights_pitch: S::ROWS,
-                            window: self.transformed.as_ptr().add(transformed),
-                            offsets: self.plan.offsets.as_ptr(),
-                            depth: channels,
+                            window: self.transformed.as_ptr().add(window + lane),
+                            offsets: plan.offsets.as_ptr(),
+                            depth,
                             out: self.products.as_mut_ptr().add(products),
-                            out_pitch: self.plan.width,
+                            out_pitch: plan.width,
                             rows: S::ROWS.min(rows - row),
                             pixels: step.min(used - lane),
-                            start: Start::Zero,
+                            start,
                         };
                         tile.compute::<S>();
                     }
@@ -124,7 +130,7 @@ impl Output<'_> {
 /// # Safety
 /// They are readable and writable and do not overlap; the processor has `S`.
 #[inline(always)]
-pub(super) unsafe fn copy<S: Simd>(from: *const f32, to: *mut f32, len: usize) {
+unsafe fn copy<S: Simd>(from: *const f32, to: *mut f32, len: usize) {
     let mut at = 0;
     while at < len {
         let n = S::LANES.min(len - at);

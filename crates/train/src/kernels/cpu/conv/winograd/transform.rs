@@ -92,13 +92,13 @@ unsafe fn input_line<S: Simd>(d: [S::V; 6]) -> [S::V; 6] {
     }
 }
 
-/// Transforms the 6 x 6 pixels of one vector of tiles, which lie at `offsets` from `from`, to `FREQUENCIES` vectors
-/// `pitch` apart.
+/// Transforms the 6 x 6 pixels of one vector of tiles, which lie at `offsets` from `from`, to the first `n` elements of
+/// `FREQUENCIES` vectors `pitch` apart.
 ///
 /// # Safety
-/// Vectors are readable at every offset and writable at every multiple of `pitch`; the processor has `S`.
+/// Vectors are readable at every offset and `n` elements writable at every multiple of `pitch`; the processor has `S`.
 #[inline(always)]
-pub(super) unsafe fn of_input<S: Simd>(from: *const f32, offsets: &[usize], to: *mut f32, pitch: usize) {
+pub(super) unsafe fn of_input<S: Simd>(from: *const f32, offsets: &[usize], to: *mut f32, pitch: usize, n: usize) {
     debug_assert_eq!(offsets.len(), FREQUENCIES);
     // SAFETY: the caller's promise.
     unsafe {
@@ -116,7 +116,7 @@ pub(super) unsafe fn of_input<S: Simd>(from: *const f32, offsets: &[usize], to: 
         for (row, line) in lines.into_iter().enumerate() {
             let line = input_line::<S>(line);
             for (col, value) in line.into_iter().enumerate() {
-                S::store(to.add((row * 6 + col) * pitch), value);
+                S::store_partial(to.add((row * 6 + col) * pitch), value, n);
             }
         }
     }
