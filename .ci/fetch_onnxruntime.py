@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Takes ONNX Runtime's shared library out of the onnxruntime wheel.
 
-  fetch_onnxruntime.py --requirements .ci/onnxruntime.txt --out DIR
+  fetch_onnxruntime.py --requirements .ci/onnxruntime.txt --out DIR [--machine aarch64]
 
-pip fetches the wheel by package name for this machine's processor and refuses any file whose sha256 is not in the
+pip fetches the wheel by package name for this machine's processor (or the one named) and refuses any file whose sha256 is not in the
 requirements file; the library is unpacked through a temporary name, so DIR never holds half of one.
 """
 
@@ -18,11 +18,12 @@ import zipfile
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--requirements", required=True)
 parser.add_argument("--out", required=True, type=pathlib.Path)
+parser.add_argument("--machine", default=platform.machine())
 arguments = parser.parse_args()
 
-if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
+if sys.platform != "linux" or arguments.machine not in ("x86_64", "aarch64"):
     sys.exit(
-        f"no pinned onnxruntime wheel for {sys.platform} {platform.machine()}: "
+        f"no pinned onnxruntime wheel for {sys.platform} {arguments.machine}: "
         "install onnxruntime yourself and set ORT_DYLIB_PATH to its shared library"
     )
 
@@ -31,7 +32,7 @@ with tempfile.TemporaryDirectory() as folder:
     # The library is the same in the wheels of every Python version: one is pinned for all.
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", "3.11"]
-    command += ["--platform", f"manylinux_2_28_{platform.machine()}", "--require-hashes"]
+    command += ["--platform", f"manylinux_2_28_{arguments.machine}", "--require-hashes"]
     command += ["--dest", folder, "--requirement", arguments.requirements]
     subprocess.run(command, check=True)
     (wheel,) = pathlib.Path(folder).glob("onnxruntime-*.whl")

@@ -150,13 +150,14 @@ mod tests {
             0.0, 3.0, 2.0, 2.0, 2.0,
         ];
         let x = [plane, plane.map(|x| -x)].concat();
-        let (mut y, mut argmax) = (vec![0.0; 12], vec![0; 12]);
-        for isa in Isa::available() {
-            max_pool(&Threads(2), isa, &shape, &x, &mut y, &mut argmax);
-        }
-        assert_eq!(y, [9.0, 9.0, 8.0, 9.0, 9.0, 8.0, -1.0, -2.0, 0.0, 0.0, -1.0, -1.0]);
         // Of the equal -1s of the second plane's last windows the first counts.
-        assert_eq!(argmax, [6, 6, 8, 6, 6, 8, 0, 3, 4, 15, 12, 13]);
+        let argmax = [6, 6, 8, 6, 6, 8, 0, 3, 4, 15, 12, 13];
+        for isa in Isa::available() {
+            let (mut y, mut places) = (vec![f32::NAN; 12], vec![-7; 12]);
+            max_pool(&Threads(2), isa, &shape, &x, &mut y, &mut places);
+            assert_eq!(y, [9.0, 9.0, 8.0, 9.0, 9.0, 8.0, -1.0, -2.0, 0.0, 0.0, -1.0, -1.0], "{isa:?}");
+            assert_eq!(places, argmax, "{isa:?}");
+        }
         let dy: Vec<f32> = (1..=12).map(|i| i as f32).collect();
         let mut dx = vec![f32::NAN; 40];
         max_pool_grad(&Threads(2), [20, 6], &dy, &argmax, &mut dx);

@@ -271,7 +271,8 @@ mod tests {
 
     #[test]
     fn sgd_follows_the_definition() {
-        for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
+        let all = |isa| [(isa, 0.0, false), (isa, 0.9, false), (isa, 0.9, true)];
+        for (isa, momentum, nesterov) in Isa::available().into_iter().flat_map(all) {
             let constants = Sgd { momentum, dampening: if nesterov { 0.0 } else { 0.1 }, weight_decay: 0.01, nesterov };
             let (mut p, mut v) = (tensor(3), vec![0.0; LEN]);
             let mut truth: Vec<[f64; 2]> = p.iter().map(|p| [f64::from(*p), 0.0]).collect();
@@ -279,7 +280,7 @@ mod tests {
                 let g = tensor(step + 5);
                 let scalars = Step { lr: 0.1, step: step as f64, grad_scale: 1.0 };
                 // SAFETY: two vectors of `LEN`, each its own.
-                unsafe { sgd(&Threads(2), Isa::detect(), constants, scalars, &g, [updated(&mut p), updated(&mut v)]) };
+                unsafe { sgd(&Threads(2), isa, constants, scalars, &g, [updated(&mut p), updated(&mut v)]) };
                 for ([p, v], g) in truth.iter_mut().zip(&g) {
                     let g = f64::from(*g) + 0.01 * *p;
                     let momentum = f64::from(momentum);
@@ -294,7 +295,7 @@ mod tests {
             }
             for (p, [truth, _]) in p.iter().zip(&truth) {
                 // Four steps, each off by some 1e-7 of values up to about 2.
-                assert!((f64::from(*p) - truth).abs() < 2e-6, "{p} is not {truth}");
+                assert!((f64::from(*p) - truth).abs() < 2e-6, "{isa:?}: {p} is not {truth}");
             }
         }
     }

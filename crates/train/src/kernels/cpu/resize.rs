@@ -259,12 +259,14 @@ mod tests {
             axis.readers(input).iter().find(|r| r.0 as usize == output).map_or(0.0, |r| r.1)
         };
         let dy: Vec<f32> = (0..28).map(|i| (i * 7 % 5) as f32 - 2.0).collect();
-        let mut dx = vec![f32::NAN; 15];
-        resize_grad(&Threads(1), Isa::detect(), &rows, &cols, &dy, &mut dx);
-        for (i, dx) in dx.iter().enumerate() {
-            let terms = (0..28).map(|o| weight(&rows, i / 5, o / 4) * weight(&cols, i % 5, o % 4) * dy[o]);
-            let truth: f32 = terms.sum();
-            assert!((dx - truth).abs() < 1e-5, "{i}: {dx} is not {truth}");
+        for isa in Isa::available() {
+            let mut dx = vec![f32::NAN; 15];
+            resize_grad(&Threads(1), isa, &rows, &cols, &dy, &mut dx);
+            for (i, dx) in dx.iter().enumerate() {
+                let terms = (0..28).map(|o| weight(&rows, i / 5, o / 4) * weight(&cols, i % 5, o % 4) * dy[o]);
+                let truth: f32 = terms.sum();
+                assert!((dx - truth).abs() < 1e-5, "{isa:?} {i}: {dx} is not {truth}");
+            }
         }
     }
 }

@@ -133,15 +133,16 @@ fn agree_with_a_naive_computation() {
 fn give_the_same_bits_on_any_number_of_threads() {
     let s = shape(&(2, 40, [24, 24], 72, [3, 3], [1, 1], [1, 1], [1, 1, 1, 1], 1));
     let (x, w, dy) = (noise(s.x_len(), 5), noise(s.w_len(), 6), noise(s.y_len(), 7));
-    let run = |threads: &dyn Parallel| {
-        let isa = Isa::detect();
+    let run = |isa: Isa, threads: &dyn Parallel| {
         let (mut y, mut dx, mut dw) = (vec![0.0; s.y_len()], vec![0.0; s.x_len()], vec![0.0; s.w_len()]);
         conv(threads, isa, &s, &x, &w, None, &mut y);
         conv_grad_input(threads, isa, &s, &dy, &w, &mut dx);
         conv_grad_weight(threads, isa, &s, &dy, &x, &mut dw);
         [y, dx, dw].concat().into_iter().map(f32::to_bits).collect::<Vec<_>>()
     };
-    let alone = run(&Serial);
-    assert_eq!(alone, run(&Threads(3)));
-    assert_eq!(alone, run(&Threads(7)));
+    for isa in Isa::available() {
+        let alone = run(isa, &Serial);
+        assert!(alone == run(isa, &Threads(3)), "{isa:?}: three threads");
+        assert!(alone == run(isa, &Threads(7)), "{isa:?}: seven threads");
+    }
 }

@@ -187,8 +187,19 @@ unsafe fn zero<S: Simd>(out: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::simd::Portable;
+    use super::super::super::simd::{Isa, WithSimd};
     use super::*;
+
+    struct Fill<'a>(&'a Layout, &'a [f32], [usize; 2], &'a mut [f32]);
+
+    impl WithSimd for Fill<'_> {
+        type Output = ();
+        #[inline(always)]
+        unsafe fn run<S: Simd>(self) {
+            // SAFETY: `dispatch` has seen to the instruction set.
+            unsafe { self.0.fill::<S>(self.1, self.2, 1, self.3) };
+        }
+    }
 
     #[test]
     fn every_tap_reads_the_pixel_it_names() {
@@ -196,17 +207,15 @@ mod tests {
         let plane: Vec<f32> = (1..=63).map(|i| i as f32).collect();
         let taps = Taps { rows: vec![-3, 0, 2], cols: vec![-2, 1, 5], strides: [2, 2] };
         let layout = Layout::new(&taps, band, cols);
-        let mut window = vec![f32::NAN; layout.len(1)];
-        // SAFETY: the portable set needs nothing of the processor.
-        unsafe { layout.fill::<Portable>(&plane, size, 1, &mut window) };
-        for (i, row) in taps.rows.iter().enumerate() {
-            for (j, col) in taps.cols.iter().enumerate() {
-                for p in 0..band * cols {
-                    let (y, x) = ((1 + p / cols) as isize * 2 + row, (p % cols) as isize * 2 + col);
-                    let inside = (0..7).contains(&y) && (0..9).contains(&x);
-                    let expected = if inside { plane[y as usize * 9 + x as usize] } else { 0.0 };
-                    assert_eq!(window[layout.offsets[i * 3 + j] + p], expected, "tap ({i}, {j}), pixel {p}");
-                }
+        for isa in Isa::available() {
+            let mut window = vec![f32::NAN; layout.len(1)];
+            isa.dispatch(Fill(&layout, &plane, size, &mut window));
+            for (tap, p) in (0..9).flat_map(|tap| (0..band * cols).map(move |p| (tap, p))) {
+                let y = (1 + p / cols) as isize * 2 + taps.rows[tap / 3];
+                let x = (p % cols) as isize * 2 + taps.cols[tap % 3];
+                let inside = (0..7).contains(&y) && (0..9).contains(&x);
+                let expected = if inside { plane[y as usize * 9 + x as usize] } else { 0.0 };
+                assert_eq!(window[layout.offsets[tap] + p], expected, "{isa:?}: tap {tap}, pixel {p}");
             }
         }
     }

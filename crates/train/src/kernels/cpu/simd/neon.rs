@@ -34,15 +34,27 @@ impl Simd for Neon {
     const LANES: usize = 4;
     const ROWS: usize = 8;
 
+    // Partial vectors go lane by lane: a copy of a length known only at run time would be a call of `memcpy`.
     intrinsics! {
         splat(x: f32) -> float32x4_t = vdupq_n_f32(x);
         load(from: *const f32) -> float32x4_t = vld1q_f32(from);
-        load_partial(from: *const f32, n: usize) -> float32x4_t = partial(from, n);
+        load_partial(from: *const f32, n: usize) -> float32x4_t = match n {
+            0 => vdupq_n_f32(0.0),
+            1 => vld1q_lane_f32::<0>(from, vdupq_n_f32(0.0)),
+            2 => vcombine_f32(vld1_f32(from), vdup_n_f32(0.0)),
+            3 => vld1q_lane_f32::<2>(from.add(2), vcombine_f32(vld1_f32(from), vdup_n_f32(0.0))),
+            _ => vld1q_f32(from),
+        };
         store(to: *mut f32, v: float32x4_t) -> () = vst1q_f32(to, v);
-        store_partial(to: *mut f32, v: float32x4_t, n: usize) -> () = {
-            let mut lanes = [0.0f32; 4];
-            vst1q_f32(lanes.as_mut_ptr(), v);
-            std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, n.min(4));
+        store_partial(to: *mut f32, v: float32x4_t, n: usize) -> () = match n {
+            0 => (),
+            1 => vst1q_lane_f32::<0>(to, v),
+            2 => vst1_f32(to, vget_low_f32(v)),
+            3 => {
+                vst1_f32(to, vget_low_f32(v));
+                vst1q_lane_f32::<2>(to.add(2), v);
+            }
+            _ => vst1q_f32(to, v),
         };
         store_interleaved(to: *mut f32, v: [float32x4_t; 4]) -> () =
             vst4q_f32(to, float32x4x4_t(v[0], v[1], v[2], v[3]));
@@ -55,8 +67,9 @@ impl Simd for Neon {
         sub(a: float32x4_t, b: float32x4_t) -> float32x4_t = vsubq_f32(a, b);
         mul(a: float32x4_t, b: float32x4_t) -> float32x4_t = vmulq_f32(a, b);
         div(a: float32x4_t, b: float32x4_t) -> float32x4_t = vdivq_f32(a, b);
-        max(a: float32x4_t, b: float32x4_t) -> float32x4_t = vmaxq_f32(a, b);
-        min(a: float32x4_t, b: float32x4_t) -> float32x4_t = vminq_f32(a, b);
+        // Not `vmaxq_f32` and `vminq_f32`, which give NaN where either is.
+        max(a: float32x4_t, b: float32x4_t) -> float32x4_t = vbslq_f32(vcgtq_f32(a, b), a, b);
+        min(a: float32x4_t, b: float32x4_t) -> float32x4_t = vbslq_f32(vcltq_f32(a, b), a, b);
         sqrt(a: float32x4_t) -> float32x4_t = vsqrtq_f32(a);
         round(a: float32x4_t) -> float32x4_t = vrndnq_f32(a);
         exp2_integer(a: float32x4_t) -> float32x4_t =
@@ -64,15 +77,5 @@ impl Simd for Neon {
         where_positive(condition: float32x4_t, v: float32x4_t) -> float32x4_t =
             vbslq_f32(vcgtzq_f32(condition), v, vdupq_n_f32(0.0));
         sum(a: float32x4_t) -> f32 = vaddvq_f32(a);
-    }
-}
-
-#[inline(always)]
-unsafe fn partial(from: *const f32, n: usize) -> float32x4_t {
-    let mut lanes = [0.0f32; 4];
-    // SAFETY: `n <= 4` readable elements by the caller's promise; `lanes` holds four.
-    unsafe {
-        std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), n.min(4));
-        vld1q_f32(lanes.as_ptr())
     }
 }

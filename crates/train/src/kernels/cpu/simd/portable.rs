@@ -45,7 +45,13 @@ impl Simd for Portable {
     unsafe fn load_partial(from: *const f32, n: usize) -> V {
         let mut out = [0.0; LANES];
         // SAFETY: `n <= LANES` readable elements by the caller's promise.
-        unsafe { std::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), n.min(LANES)) };
+        unsafe {
+            if n >= LANES {
+                // All but the last of a row: without the call that a copy of unknown length is.
+                return Self::load(from);
+            }
+            std::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), n);
+        }
         out
     }
     #[inline(always)]
@@ -56,7 +62,12 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn store_partial(to: *mut f32, v: V, n: usize) {
         // SAFETY: `n <= LANES` writable elements by the caller's promise.
-        unsafe { std::ptr::copy_nonoverlapping(v.as_ptr(), to, n.min(LANES)) };
+        unsafe {
+            if n >= LANES {
+                return Self::store(to, v);
+            }
+            std::ptr::copy_nonoverlapping(v.as_ptr(), to, n);
+        }
     }
     #[inline(always)]
     unsafe fn store_interleaved(to: *mut f32, v: [V; 4]) {
