@@ -68,7 +68,7 @@ fn normalises_and_moves_the_running_statistics() {
         let [y, saved_mean, saved_inv_std, new_mean, new_var] = forward(&Threads(2), isa, &case, activation);
         for channel in 0..SHAPE.channels {
             let (mean, biased, unbiased) = statistics(&case.x, channel);
-            let (inv_std, kept) = (1.0 / (biased + EPSILON).sqrt(), f64::from(0.9f32));
+            let (inv_std, kept) = (1.0 / (biased + EPSILON).sqrt(), 0.9);
             // X near 40 has steps of 3.8e-6 and the mean is rounded to one; the variance of x / 2 is 1 / 12, so y has
             // a factor up to 3.5 on that; 1e-5 leaves room for no other error.
             near(saved_mean[channel], mean, 4e-6);
