@@ -6,6 +6,7 @@ use clap::Parser;
 
 mod args;
 mod commands;
+mod compute;
 mod dataset;
 mod judge;
 mod landscape;

@@ -10,6 +10,8 @@ use swath_loader::{IGNORE, Recipe};
 use swath_train::schedule::Schedule;
 use swath_train::{Device, SessionOptions};
 
+use crate::compute::{ComputeArgs, Precision};
+
 /// A whole run. Only `catalog`, `model` and `classes` have no default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,6 +78,12 @@ pub(crate) struct Training {
     pub(crate) operators: Operators,
     /// `cpu`, `cuda` or `cuda:1`; a GPU that was asked for and cannot be used is an error.
     pub(crate) device: Device,
+    /// Type of convolutions and matrix products: `f32`, or on a GPU `bf16` or `f16` (with a scaled loss).
+    pub(crate) precision: Precision,
+    /// Let a GPU round the factors of float32 products to 10 bits of mantissa.
+    pub(crate) tf32: bool,
+    /// Let a GPU's convolutions keep channels last.
+    pub(crate) nhwc: bool,
     /// Threads of ONNX Runtime; 0 takes one per core.
     pub(crate) threads: usize,
     /// Workers that read and augment ahead.
@@ -105,6 +113,9 @@ impl Default for Training {
             clip_norm: None,
             operators: Operators::Swath,
             device: Device::Cpu,
+            precision: Precision::F32,
+            tf32: false,
+            nhwc: false,
             threads: 0,
             workers: 1,
             checkpoint_every: 100,
@@ -362,6 +373,7 @@ impl Settings {
         options.groups = training.groups.iter().map(Group::to_parameter_group).collect();
         options.clip_norm = training.clip_norm;
         options.lowering = training.operators.into();
+        options.precision = training.precision.into();
         options
     }
 }
@@ -397,10 +409,18 @@ impl Training {
         }
     }
 
+    /// Flags come before settings.
+    pub(crate) fn compute(&mut self, flags: ComputeArgs) {
+        self.precision = flags.precision.unwrap_or(self.precision);
+        self.tf32 |= flags.tf32;
+        self.nhwc |= flags.prefer_nhwc;
+    }
+
     /// How its graphs are to be run.
     pub(crate) fn session_options(&self) -> SessionOptions {
         let threads = (self.threads > 0).then_some(self.threads);
-        SessionOptions { device: self.device, threads, ..SessionOptions::default() }
+        let (tf32, prefer_nhwc) = (self.tf32, self.nhwc);
+        SessionOptions { device: self.device, threads, tf32, prefer_nhwc, ..SessionOptions::default() }
     }
 }
 
@@ -473,6 +493,19 @@ mod tests {
         assert_eq!(table["recipe"]["augment"][0]["limit"][1].as_float(), Some(9.0));
         let error = inline_augmentations(&mut "[recipe]\naugment = \"no.json\"\n".parse().unwrap(), folder.path());
         assert!(error.unwrap_err().to_string().contains("no.json"));
+    }
+
+    #[test]
+    fn flags_of_computing_come_before_settings() {
+        let mut training: Training = toml::from_str("precision = \"bf16\"\nnhwc = true").unwrap();
+        assert_eq!((training.precision, training.tf32, training.nhwc), (Precision::Bf16, false, true));
+        training.compute(ComputeArgs::default());
+        assert_eq!(training.precision, Precision::Bf16);
+        training.compute(ComputeArgs { precision: Some(Precision::F16), tf32: true, prefer_nhwc: false });
+        assert_eq!((training.precision, training.tf32, training.nhwc), (Precision::F16, true, true));
+        let options = training.session_options();
+        assert!(options.tf32 && options.prefer_nhwc);
+        assert!(toml::from_str::<Training>("precision = \"half\"").is_err());
     }
 
     #[test]

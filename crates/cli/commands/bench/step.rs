@@ -13,6 +13,7 @@ use swath_autodiff::{Adaptation, Model, Optimizer, TrainingGraph, TrainingOption
 use swath_train::{Device, InferenceSession, SessionOptions, StepInputs, TrainSession};
 
 use crate::commands::gradients::parse_size;
+use crate::compute::ComputeArgs;
 use crate::settings::{Operators, Statistics};
 
 /// Steps before the first one counted: memory is laid out and threads are started in them.
@@ -38,6 +39,8 @@ pub(crate) struct StepArgs {
     /// cpu, cuda or cuda:INDEX.
     #[arg(long, default_value = "cpu")]
     device: Device,
+    #[command(flatten)]
+    compute: ComputeArgs,
     /// Statistics used by BatchNormalization.
     #[arg(long, value_enum, default_value = "train")]
     batchnorm: Statistics,
@@ -67,9 +70,11 @@ pub(crate) fn run(args: &StepArgs) -> Result<()> {
     options.freeze = crate::network::frozen(&model);
     options.freeze.extend(args.freeze.iter().cloned());
     options.lowering = args.operators.into();
+    options.precision = args.compute.precision.unwrap_or_default().into();
     options.optimizer = Optimizer::adamw();
     let graph = training_graph(&model, &options).with_context(about)?;
     let session_options = SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
+    let session_options = args.compute.session(session_options);
     let mut session = TrainSession::new(&graph, &session_options)?;
     drop(graph);
 

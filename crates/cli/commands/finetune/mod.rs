@@ -16,6 +16,7 @@ use swath_train::checkpoint::{CheckpointStore, Mark};
 use swath_train::fit::{self, FitOptions, Outcome, Summary, fit};
 use swath_train::{InferenceSession, TrainSession};
 
+use crate::compute::ComputeArgs;
 use crate::judge::{JudgedChip, judge};
 use crate::network::Network;
 use crate::run_folder::{FileRecord, RunFolder, RunRecord};
@@ -32,6 +33,8 @@ pub(crate) struct FinetuneArgs {
     /// the folder of the config.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    #[command(flatten)]
+    compute: ComputeArgs,
     /// Go on from the last checkpoint of the run.
     #[arg(long)]
     resume: bool,
@@ -65,7 +68,8 @@ const SHOWN_CHIPS: usize = 4;
 
 /// Fine-tunes and tells the result.
 pub(crate) fn run(args: &FinetuneArgs) -> Result<()> {
-    let settings = Settings::read(&args.config, &args.overrides)?;
+    let mut settings = Settings::read(&args.config, &args.overrides)?;
+    settings.training.compute(args.compute);
     let existing = match (args.resume, args.overwrite) {
         (true, _) => Existing::Resume,
         (_, true) => Existing::Overwrite,
@@ -192,8 +196,14 @@ fn check_size(network: &Network, side: usize) -> Result<()> {
 }
 
 /// Settings that may differ between the parts of one run: they change how it runs, not what comes out.
-const FREE: &[&str] =
-    &["training.until", "training.device", "training.threads", "training.workers", "training.checkpoint_every"];
+const FREE: &[&str] = &[
+    "training.until",
+    "training.device",
+    "training.nhwc",
+    "training.threads",
+    "training.workers",
+    "training.checkpoint_every",
+];
 
 /// A run goes on with the settings that it was begun with.
 fn same_settings(folder: &RunFolder, begun: &str, now: &str) -> Result<()> {

@@ -37,8 +37,9 @@ impl BoundGraph {
     ) -> Result<(Self, Execution)> {
         let bytes = model.to_bytes().map_err(TrainError::session(what))?;
         precision::check(model, options.device)?;
-        let Built { session, execution } = build::build(what, &Source::Bytes(&bytes), options)?;
+        let Built { session, mut execution } = build::build(what, &Source::Bytes(&bytes), options)?;
         drop(bytes);
+        execution.precision = precision::smallest(model).to_owned();
         placement::check(&session, options.device, Allowance::Nothing)?;
         let host = build::batch_allocator(&session, options.device)?;
         let device = match options.device {

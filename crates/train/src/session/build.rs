@@ -54,6 +54,8 @@ pub(super) fn build(what: &str, model: &Source<'_>, options: &SessionOptions) ->
         runtime_build: runtime.build().to_owned(),
         deterministic: options.deterministic,
         tf32: options.tf32,
+        prefer_nhwc: options.prefer_nhwc,
+        precision: "float32".to_owned(),
     };
     Ok(Built { session, execution })
 }

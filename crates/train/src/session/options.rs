@@ -62,4 +62,14 @@ pub struct Execution {
     pub deterministic: bool,
     /// Whether TF32 was allowed.
     pub tf32: bool,
+    /// Whether convolutions were to keep channels last.
+    #[serde(default)]
+    pub prefer_nhwc: bool,
+    /// Smallest float type that the graph computes in: `float32`, `bfloat16` or `float16`.
+    #[serde(default = "float32")]
+    pub precision: String,
+}
+
+fn float32() -> String {
+    "float32".to_owned()
 }
