@@ -23,6 +23,8 @@ pub(super) struct BoundGraph {
     inputs: Vec<Feed>,
     outputs: Vec<HostTensor>,
     device: Device,
+    /// Whether the graph's memory is not the host's: inputs are copied, and a run is begun without waiting for it.
+    apart: bool,
     /// A run on a GPU does not wait for its kernels.
     queued: RunOptions,
 }
@@ -35,6 +37,17 @@ impl BoundGraph {
         options: &SessionOptions,
         is_state: impl Fn(&str) -> bool,
     ) -> Result<(Self, Execution)> {
+        Self::with_memory(what, model, options, is_state, options.device != Device::Cpu)
+    }
+
+    /// As [`BoundGraph::new`], with memory `apart` from the host's or not.
+    pub(super) fn with_memory(
+        what: &str,
+        model: &Model,
+        options: &SessionOptions,
+        is_state: impl Fn(&str) -> bool,
+        apart: bool,
+    ) -> Result<(Self, Execution)> {
         let bytes = model.to_bytes().map_err(TrainError::session(what))?;
         precision::check(model, options.device)?;
         let Built { session, mut execution } = build::build(what, &Source::Bytes(&bytes), options)?;
@@ -42,10 +55,7 @@ impl BoundGraph {
         execution.precision = precision::smallest(model).to_owned();
         placement::check(&session, options.device, Allowance::Nothing)?;
         let host = build::batch_allocator(&session, options.device)?;
-        let device = match options.device {
-            Device::Cpu => None,
-            Device::Cuda { .. } => Some(build::state_allocator(&session, options.device)?),
-        };
+        let device = if apart { Some(build::state_allocator(&session, options.device)?) } else { None };
         let inputs = session.inputs().iter().filter(|input| !is_state(input.name()));
         let inputs = inputs.map(|input| Feed::new(input, &host, device.as_ref())).collect::<Result<Vec<_>>>()?;
         let bound = || TrainError::session("bound inputs and outputs");
@@ -53,7 +63,7 @@ impl BoundGraph {
         inputs.iter().try_for_each(|input| input.bind(&mut bindings))?;
         let mut queued = RunOptions::new().map_err(bound())?;
         queued.disable_device_sync().map_err(bound())?;
-        Ok((Self { session, bindings, inputs, outputs: Vec::new(), device: options.device, queued }, execution))
+        Ok((Self { session, bindings, inputs, outputs: Vec::new(), device: options.device, apart, queued }, execution))
     }
 
     /// Memory for state of this graph, where the graph runs.
@@ -68,6 +78,11 @@ impl BoundGraph {
     /// Whether the graph has an input of this name.
     pub(super) fn takes(&self, name: &str) -> bool {
         self.session.inputs().iter().any(|input| input.name() == name)
+    }
+
+    /// Whether the graph has an output of this name.
+    pub(super) fn yields(&self, name: &str) -> bool {
+        self.session.outputs().iter().any(|output| output.name() == name)
     }
 
     /// Keeps an output readable after each run.
@@ -136,9 +151,9 @@ impl BoundGraph {
         let failed = |source| TrainError::Run { what: what(), source: Box::new(source) };
         self.unstage();
         let binding = &mut self.bindings[turn];
-        match self.device {
-            Device::Cpu => self.session.run_binding(binding).map(|_| ()).map_err(failed),
-            Device::Cuda { .. } => {
+        match self.apart {
+            false => self.session.run_binding(binding).map(|_| ()).map_err(failed),
+            true => {
                 let mut scalars = self.inputs.iter().filter(|input| input.is_copied_by_binding());
                 scalars.try_for_each(|input| input.host.bind_input(binding))?;
                 binding.synchronize_inputs().map_err(failed)?;
@@ -149,9 +164,9 @@ impl BoundGraph {
 
     /// Waits until a run is over and its outputs can be read.
     pub(super) fn wait(&self, turn: usize, what: impl Fn() -> String) -> Result<()> {
-        match self.device {
-            Device::Cpu => Ok(()),
-            Device::Cuda { .. } => self.bindings[turn]
+        match self.apart {
+            false => Ok(()),
+            true => self.bindings[turn]
                 .synchronize_outputs()
                 .map_err(|source| TrainError::Run { what: what(), source: Box::new(source) }),
         }

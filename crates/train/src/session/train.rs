@@ -7,7 +7,7 @@ use swath_autodiff::TrainingGraph;
 
 use super::bound::BoundGraph;
 use super::state::State;
-use super::{Execution, InputTensor, SessionOptions, StateValue};
+use super::{Device, Execution, InputTensor, SessionOptions, StateValue};
 use crate::error::{Result, TrainError};
 use crate::loss_scale::LossScaler;
 
@@ -53,12 +53,17 @@ impl TrainSession {
     /// # Errors
     /// When ONNX Runtime is not found, the device cannot be used, or ONNX Runtime does not accept the graph.
     pub fn new(graph: &TrainingGraph, options: &SessionOptions) -> Result<Self> {
+        Self::with_memory(graph, options, options.device != Device::Cpu)
+    }
+
+    fn with_memory(graph: &TrainingGraph, options: &SessionOptions, apart: bool) -> Result<Self> {
         let is_state = |name: &str| graph.state.iter().any(|tensor| tensor.input == name);
-        let (mut bound, execution) = BoundGraph::new("the training graph", &graph.model, options, is_state)?;
+        let (mut bound, execution) =
+            BoundGraph::with_memory("the training graph", &graph.model, options, is_state, apart)?;
         let mut state = State::new(&graph.state, &bound.state_memory()?, options.device)?;
         state.bind(bound.bindings())?;
         bound.watch(TrainingGraph::LOSS)?;
-        let scaler = bound.takes(TrainingGraph::LOSS_SCALE).then(LossScaler::default);
+        let scaler = bound.yields(TrainingGraph::FINITE).then(LossScaler::default);
         if scaler.is_some() {
             bound.watch(TrainingGraph::FINITE)?;
         }
@@ -106,7 +111,8 @@ impl TrainSession {
             (TrainingGraph::LEARNING_RATE, f64::from(inputs.learning_rate)),
             (TrainingGraph::STEP, inputs.step as f64),
         ];
-        scalars.extend(self.scaler.as_ref().map(|s| (TrainingGraph::LOSS_SCALE, f64::from(s.scale()))));
+        let scale = self.scaler.as_ref().map_or(1.0, LossScaler::scale);
+        scalars.push((TrainingGraph::LOSS_SCALE, f64::from(scale)));
         let filled = self.graph.fill(&inputs.tensors, &scalars, self.state.turn());
         filled.inspect_err(|_| self.graph.unstage())?;
         self.poisoned = true;
@@ -229,5 +235,69 @@ impl TrainSession {
 impl fmt::Debug for TrainSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TrainSession").field("execution", &self.execution).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array3, Array4};
+    use swath_autodiff::{Lowering, Model, TrainingOptions, training_graph};
+
+    use super::*;
+
+    const SHAPE: [usize; 4] = [2, 4, 16, 16];
+
+    fn session(apart: bool) -> TrainSession {
+        let network = Model::from_bytes(include_bytes!("../../tests/data/tiny.onnx")).unwrap();
+        let options = TrainingOptions { lowering: Lowering::Swath, ..TrainingOptions::new(SHAPE) };
+        let graph = training_graph(&network, &options).unwrap();
+        let options = SessionOptions { threads: Some(1), ..SessionOptions::default() };
+        TrainSession::with_memory(&graph, &options, apart).unwrap()
+    }
+
+    fn batch(step: u64) -> (Array4<f32>, Array3<i64>) {
+        let number = |i: usize| (i as u64).wrapping_mul(step.wrapping_mul(2) + 7) % 23;
+        let images =
+            Array4::from_shape_fn(SHAPE, |(n, b, r, c)| number(n + 3 * b + 5 * r + 11 * c) as f32 / 11.0 - 1.0);
+        (images, Array3::from_shape_fn([2, 16, 16], |(n, r, c)| (number(n + r * c + c) % 3) as i64))
+    }
+
+    fn state(session: &TrainSession) -> Vec<Vec<f32>> {
+        session.state().unwrap().iter().map(|tensor| tensor.values.to_vec()).collect()
+    }
+
+    /// The order of copies, bindings and runs is that of a GPU; the memory that is copied to is the processor's.
+    #[test]
+    fn memory_of_its_own_holds_one_batch_while_the_next_arrives() {
+        let mut plain = session(false);
+        let losses: Vec<f32> = (1..=5)
+            .map(|step| {
+                let (x, y) = batch(step);
+                let tensors = vec![(TrainingGraph::INPUT, x.view().into()), (TrainingGraph::TARGET, y.view().into())];
+                plain.step(&StepInputs { tensors, learning_rate: 0.01, step }).unwrap().loss
+            })
+            .collect();
+
+        let mut apart = session(true);
+        let stage = |session: &mut TrainSession, step| {
+            let (x, y) = batch(step);
+            session
+                .stage(&[(TrainingGraph::INPUT, x.view().into()), (TrainingGraph::TARGET, y.view().into())])
+                .unwrap();
+        };
+        stage(&mut apart, 1);
+        for step in 1..=5 {
+            apart.launch(&StepInputs { tensors: Vec::new(), learning_rate: 0.01, step }).unwrap();
+            stage(&mut apart, step + 1);
+            assert_eq!(apart.finish().unwrap().loss, losses[step as usize - 1], "step {step}");
+        }
+        assert_eq!(state(&apart), state(&plain));
+
+        // Whole steps go through the same memory, also after a batch was staged for nothing.
+        let (x, y) = batch(9);
+        let given = || vec![(TrainingGraph::INPUT, x.view().into()), (TrainingGraph::TARGET, y.view().into())];
+        let inputs = StepInputs { tensors: given(), learning_rate: 0.01, step: 6 };
+        assert_eq!(apart.step(&inputs).unwrap(), plain.step(&inputs).unwrap());
+        assert_eq!(state(&apart), state(&plain));
     }
 }
