@@ -31,6 +31,18 @@ set_up() {
         cp "$out/export/model.onnx" "$model"
 }
 
+# Every operator of swath in every type, and the network's gradients in either form of the graph (relative error of 2e-3, float32
+# without TF32), on the GPU against the processor. One line per outcome goes to a file; what disagrees is shown.
+operators_agree() {
+    local operators status=0
+    for operators in swath plain; do
+        "$swath" bench kernels "$model" --device cuda --operators "$operators" >"$out/kernels-$operators.jsonl" || status=1
+        grep '"agrees":false' "$out/kernels-$operators.jsonl"
+        grep '"gradients"' "$out/kernels-$operators.jsonl"
+    done
+    return $status
+}
+
 # The same steps on the processor and on the GPU in float32 without TF32: losses agree to 2e-3.
 losses_agree() {
     "$python" - "$swath" "$model" <<'PY'
@@ -127,6 +139,7 @@ part() {
 }
 
 part set_up
+part operators_agree
 part losses_agree
 part finetuning
 part timings

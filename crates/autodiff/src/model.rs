@@ -6,7 +6,7 @@ use std::path::Path;
 use prost::Message;
 
 use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, SWATH_DOMAIN};
 use crate::onnx::proto::ModelProto;
 use crate::onnx::{model_from_proto, model_to_proto};
 
@@ -37,7 +37,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model out of a graph made in code, over version `opset` of the standard operators.
+    /// A model out of a graph made in code, over version `opset` of the standard operators; operators of domain `swath` are those
+    /// of version 1.
     ///
     /// # Errors
     /// When that version is not understood.
@@ -47,7 +48,9 @@ impl Model {
             return Err(Error::Opset { domain, found: opset, oldest: OLDEST_OPSET, newest: NEWEST_OPSET });
         }
         let producer = ("swath".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-        Ok(Self { graph, header: Header { opset, ir_version: 8, producer, ..Header::default() } })
+        let swath = graph.nodes().iter().any(|node| node.domain == SWATH_DOMAIN);
+        let other_opsets = swath.then(|| (SWATH_DOMAIN.to_owned(), 1)).into_iter().collect();
+        Ok(Self { graph, header: Header { opset, ir_version: 8, other_opsets, producer, ..Header::default() } })
     }
 
     /// Reads a model and any external data beside it.

@@ -1,5 +1,6 @@
 //! `swath bench`: one stage measured on this machine, as JSON lines that a script can compare.
 
+mod kernels;
 mod load;
 mod replay;
 mod step;
@@ -19,6 +20,8 @@ pub(crate) struct BenchArgs {
 enum Stage {
     /// Seconds, throughput and peak memory of a training step on random input.
     Step(step::StepArgs),
+    /// Whether a device computes swath's operators as the processor does.
+    Kernels(kernels::KernelsArgs),
     /// Samples per second of a recipe, without training.
     Load(load::LoadArgs),
     /// The loss of each step on batches kept in a file, to compare with another implementation.
@@ -29,6 +32,7 @@ enum Stage {
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match &args.stage {
         Stage::Step(args) => step::run(args),
+        Stage::Kernels(args) => kernels::run(args),
         Stage::Load(args) => load::run(args),
         Stage::Replay(args) => replay::run(args),
     }

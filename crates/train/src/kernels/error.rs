@@ -45,6 +45,36 @@ pub enum KernelError {
         /// Number of classes.
         classes: usize,
     },
+    /// A library of NVIDIA's that kernels on a GPU need cannot be loaded.
+    #[error("{library} cannot be loaded, which operators of domain `swath` need on a GPU: {remedy}")]
+    Library {
+        /// File name.
+        library: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A kernel's source does not compile for a GPU.
+    #[error("{unit} does not compile for {element} and compute capability {capability}: {log}")]
+    Compile {
+        /// File name of the source.
+        unit: &'static str,
+        /// Element type of images.
+        element: &'static str,
+        /// 90 for 9.0.
+        capability: i32,
+        /// NVRTC's own words.
+        log: String,
+    },
+    /// CUDA's driver, cuDNN or ONNX Runtime's CUDA provider refused a call.
+    #[error("swath.{operator}: {call} failed on the GPU: {problem}")]
+    Gpu {
+        /// Operator name without domain.
+        operator: &'static str,
+        /// What was called.
+        call: &'static str,
+        /// The answer.
+        problem: String,
+    },
     /// ONNX Runtime refused a call (element type of an input, allocation of an output).
     #[error("swath.{operator}: ONNX Runtime refused tensor {index}")]
     Runtime {

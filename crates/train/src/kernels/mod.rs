@@ -1,10 +1,13 @@
 //! Operators of domain `swath`: the parts of a training step that plain ONNX operators do slowly, as kernels that a stock
-//! ONNX Runtime runs on its own threads. `register` makes them known to a session; the table says which there are.
+//! ONNX Runtime runs on its own threads, and on NVIDIA GPUs ([`cuda`]). `register` makes them known to a session; the table
+//! says which there are; [`agreement()`] compares a device with the processor.
 
 // The kernels speak to ONNX Runtime through addresses and to the processor through intrinsics; every block says why it is sound.
 #![allow(unsafe_code)]
 
+mod agreement;
 pub mod cpu;
+pub mod cuda;
 mod error;
 mod operator;
 mod operators;
@@ -14,6 +17,7 @@ mod test_model;
 use ort::operator::OperatorDomain;
 use ort::session::builder::SessionBuilder;
 
+pub use agreement::{Agreement, agreement};
 pub use error::KernelError;
 use operator::Adaptor;
 
@@ -25,8 +29,8 @@ macro_rules! table {
         /// Names of the operators this build can run on CPU; one that takes a scalar of either float type is named for each.
         pub const OPERATORS: &[&str] = &[$(<$operator as operator::CpuOperator>::NAME),*];
 
-        fn domain() -> ort::Result<OperatorDomain> {
-            OperatorDomain::new(DOMAIN)$(.and_then(|domain| domain.add(Adaptor::<$operator>::new())))*
+        fn add_cpu_operators(domain: OperatorDomain) -> ort::Result<OperatorDomain> {
+            Ok(domain)$(.and_then(|domain| domain.add(Adaptor::<$operator>::new())))*
         }
     };
 }
@@ -55,5 +59,7 @@ table![
 /// # Errors
 /// When ONNX Runtime refuses the domain, for example because the builder has one of that name already.
 pub fn register(builder: SessionBuilder) -> ort::Result<SessionBuilder> {
-    builder.with_operators(domain()?).map_err(|error| ort::Error::new(error.to_string()))
+    builder
+        .with_operators(add_cpu_operators(OperatorDomain::new(DOMAIN)?)?)
+        .map_err(|error| ort::Error::new(error.to_string()))
 }

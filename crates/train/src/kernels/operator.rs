@@ -14,8 +14,10 @@ use super::error::KernelError;
 /// One input or output of an operator: whether it must be there, and what it holds.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
-    required: bool,
-    element: TensorElementType,
+    /// Whether it must be there.
+    pub(super) required: bool,
+    /// What it holds on the processor.
+    pub(super) element: TensorElementType,
 }
 
 /// A tensor that must be there.
@@ -218,21 +220,31 @@ impl<K: CpuOperator> Operator for Adaptor<K> {
 
     fn infer_shape(&self, context: &mut ShapeInferenceContext) -> ort::Result<()> {
         let operator = K::new(context)?;
-        let mut inputs = Vec::new();
-        for input in context.inputs() {
-            inputs.push(input.tensor_shape().map(|shape| shape.to_vec()).unwrap_or_default());
-        }
-        for (index, (shape, slot)) in operator.output_shapes(&inputs).into_iter().zip(K::OUTPUTS).enumerate() {
-            if let Some(shape) = shape {
-                let symbols = vec![String::new(); shape.len()];
-                let ty = ValueType::Tensor {
-                    ty: slot.element,
-                    shape: shape.into_iter().collect(),
-                    dimension_symbols: symbols.into_iter().collect(),
-                };
-                context.set_output(index, &ty)?;
-            }
-        }
-        Ok(())
+        infer_shapes(context, &operator, |_, slot| slot.element)
     }
+}
+
+/// Tells ONNX Runtime the shapes of a node's outputs as far as they follow from its inputs; `element` says what an output
+/// holds.
+pub(super) fn infer_shapes<K: CpuOperator>(
+    context: &mut ShapeInferenceContext,
+    operator: &K,
+    element: impl Fn(usize, &Slot) -> TensorElementType,
+) -> ort::Result<()> {
+    let mut inputs = Vec::new();
+    for input in context.inputs() {
+        inputs.push(input.tensor_shape().map(|shape| shape.to_vec()).unwrap_or_default());
+    }
+    for (index, (shape, slot)) in operator.output_shapes(&inputs).into_iter().zip(K::OUTPUTS).enumerate() {
+        if let Some(shape) = shape {
+            let symbols = vec![String::new(); shape.len()];
+            let ty = ValueType::Tensor {
+                ty: element(index, slot),
+                shape: shape.into_iter().collect(),
+                dimension_symbols: symbols.into_iter().collect(),
+            };
+            context.set_output(index, &ty)?;
+        }
+    }
+    Ok(())
 }

@@ -34,6 +34,11 @@ pub(super) struct Built {
     pub(super) execution: Execution,
 }
 
+/// A session of a model in memory.
+pub(crate) fn built(what: &str, model: &[u8], options: &SessionOptions) -> Result<Session> {
+    build(what, &Source::Bytes(model), options).map(|built| built.session)
+}
+
 pub(super) fn build(what: &str, model: &Source<'_>, options: &SessionOptions) -> Result<Built> {
     if options.threads == Some(0) {
         return Err(TrainError::setting("threads", 0, "at least 1, or left out"));
@@ -78,11 +83,15 @@ fn configure(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuild
     if let Some(threads) = options.threads {
         builder = builder.with_intra_threads(threads).map_err(option("the option `threads`"))?;
     }
-    builder = kernels::register(builder).map_err(TrainError::session("the operators of domain `swath`"))?;
     builder = match options.device {
-        Device::Cpu => builder,
-        Device::Cuda { index } => cuda::provider(runtime, builder, index, options)?,
-    };
+        Device::Cpu => kernels::register(builder),
+        Device::Cuda { index } => {
+            let builder = cuda::provider(runtime, builder, index, options)?;
+            let settings = kernels::cuda::Settings { deterministic: options.deterministic, tf32: options.tf32 };
+            kernels::cuda::register(builder, settings)
+        }
+    }
+    .map_err(TrainError::session("the operators of domain `swath`"))?;
     builder
         .with_execution_providers([ep::CPU::default().with_arena_allocator(options.arena).build()])
         .map_err(option("the option `arena`"))

@@ -19,6 +19,7 @@ mod state;
 mod train;
 
 pub use accumulate::AccumulatingSession;
+pub(crate) use build::built;
 pub use device::Device;
 pub use inference::{Axis, InferenceSession};
 pub use input::InputTensor;

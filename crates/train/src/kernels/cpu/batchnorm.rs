@@ -30,12 +30,12 @@ pub enum Activation {
 
 impl Activation {
     /// The least that Y can be.
-    fn floor(self) -> f32 {
+    pub(in crate::kernels) fn floor(self) -> f32 {
         if self == Self::Identity { f32::NEG_INFINITY } else { 0.0 }
     }
 
     /// The most that Y can be.
-    fn ceiling(self) -> f32 {
+    pub(in crate::kernels) fn ceiling(self) -> f32 {
         if let Self::Capped(ceiling) = self { ceiling } else { f32::INFINITY }
     }
 }

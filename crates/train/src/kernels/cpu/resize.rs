@@ -81,11 +81,13 @@ impl Axis {
         Self { starts, taps: readers.concat(), outputs, doubled }
     }
 
-    fn inputs(&self) -> usize {
+    /// Input positions.
+    pub(in crate::kernels) fn inputs(&self) -> usize {
         self.starts.len() - 1
     }
 
-    fn readers(&self, input: usize) -> &[(u32, f32)] {
+    /// Output positions that read `input`, and their weights.
+    pub(in crate::kernels) fn readers(&self, input: usize) -> &[(u32, f32)] {
         &self.taps[self.starts[input]..self.starts[input + 1]]
     }
 }

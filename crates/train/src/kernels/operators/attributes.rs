@@ -4,7 +4,7 @@ use crate::kernels::error::KernelError;
 use crate::kernels::operator::Attributes;
 
 /// `attribute` as two positive sizes, `default` twice when absent.
-pub(super) fn pair(
+pub(in crate::kernels) fn pair(
     operator: &'static str,
     attributes: &dyn Attributes,
     name: &'static str,
@@ -22,7 +22,7 @@ pub(super) fn pair(
 }
 
 /// `pads` as top, left, bottom, right; zeros when absent.
-pub(super) fn pads(operator: &'static str, attributes: &dyn Attributes) -> Result<[usize; 4], KernelError> {
+pub(in crate::kernels) fn pads(operator: &'static str, attributes: &dyn Attributes) -> Result<[usize; 4], KernelError> {
     let padding = attributes.string("auto_pad");
     if let Some(padding) = padding.filter(|padding| !padding.is_empty() && padding != "NOTSET") {
         let problem = format!("is {padding}, expected pads stated as numbers");
@@ -39,7 +39,7 @@ pub(super) fn pads(operator: &'static str, attributes: &dyn Attributes) -> Resul
 }
 
 /// `attribute` as four sizes of a tensor, which must be there.
-pub(super) fn shape(
+pub(in crate::kernels) fn shape(
     operator: &'static str,
     attributes: &dyn Attributes,
     name: &'static str,
@@ -55,7 +55,7 @@ pub(super) fn shape(
 }
 
 /// An `INTS` attribute whose values are sizes.
-pub(super) fn sizes(
+pub(in crate::kernels) fn sizes(
     operator: &'static str,
     attributes: &dyn Attributes,
     name: &'static str,
@@ -70,7 +70,11 @@ pub(super) fn sizes(
 }
 
 /// The four dimensions of an image tensor's shape.
-pub(super) fn image(operator: &'static str, tensor: &'static str, shape: &[i64]) -> Result<[usize; 4], KernelError> {
+pub(in crate::kernels) fn image(
+    operator: &'static str,
+    tensor: &'static str,
+    shape: &[i64],
+) -> Result<[usize; 4], KernelError> {
     let sizes: Option<Vec<usize>> = shape.iter().map(|&size| usize::try_from(size).ok()).collect();
     match sizes.as_deref() {
         Some(&[n, c, h, w]) if n > 0 && c > 0 && h > 0 && w > 0 => Ok([n, c, h, w]),
@@ -82,7 +86,7 @@ pub(super) fn image(operator: &'static str, tensor: &'static str, shape: &[i64])
 }
 
 /// Refuses a tensor whose shape is not the expected one.
-pub(super) fn expect(
+pub(in crate::kernels) fn expect(
     operator: &'static str,
     tensor: &'static str,
     got: &[i64],
@@ -95,11 +99,16 @@ pub(super) fn expect(
 }
 
 /// Sizes as ONNX Runtime takes them.
-pub(super) fn dims(sizes: &[usize]) -> Vec<i64> {
+pub(in crate::kernels) fn dims(sizes: &[usize]) -> Vec<i64> {
     sizes.iter().map(|&size| size as i64).collect()
 }
 
 /// Whether an `INT` attribute is set and not zero.
-pub(super) fn flag(attributes: &dyn Attributes, name: &'static str) -> bool {
+pub(in crate::kernels) fn flag(attributes: &dyn Attributes, name: &'static str) -> bool {
     attributes.int(name).unwrap_or(0) != 0
+}
+
+/// Elements of a tensor of ONNX Runtime's, whose sizes are zero or more.
+pub(in crate::kernels) fn sized(shape: &[i64]) -> usize {
+    shape.iter().map(|&size| usize::try_from(size).unwrap_or(0)).product()
 }

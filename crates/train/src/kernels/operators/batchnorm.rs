@@ -8,7 +8,12 @@ use crate::kernels::cpu::simd::Isa;
 use crate::kernels::error::KernelError;
 use crate::kernels::operator::{Attributes, Call, CpuOperator, F32, Slot, optional, required};
 
-fn sizes(operator: &'static str, tensor: &'static str, shape: &[i64]) -> Result<NormShape, KernelError> {
+/// Sizes of a tensor to be normalised.
+pub(in crate::kernels) fn sizes(
+    operator: &'static str,
+    tensor: &'static str,
+    shape: &[i64],
+) -> Result<NormShape, KernelError> {
     let all: Option<Vec<usize>> = shape.iter().map(|&size| usize::try_from(size).ok()).collect();
     match all.as_deref() {
         Some([batch, channels, rest @ ..]) if all.iter().flatten().all(|&size| size > 0) => {
@@ -37,10 +42,10 @@ fn activation(operator: &'static str, attributes: &dyn Attributes) -> Result<Act
 
 /// `swath.BatchNorm`.
 pub(in crate::kernels) struct BatchNorm {
-    epsilon: f32,
-    momentum: f32,
-    activation: Activation,
-    frozen: bool,
+    pub(in crate::kernels) epsilon: f32,
+    pub(in crate::kernels) momentum: f32,
+    pub(in crate::kernels) activation: Activation,
+    pub(in crate::kernels) frozen: bool,
 }
 
 impl CpuOperator for BatchNorm {
@@ -96,8 +101,8 @@ impl CpuOperator for BatchNorm {
 
 /// `swath.BatchNormGrad`.
 pub(in crate::kernels) struct BatchNormGrad {
-    activation: Activation,
-    frozen: bool,
+    pub(in crate::kernels) activation: Activation,
+    pub(in crate::kernels) frozen: bool,
 }
 
 impl CpuOperator for BatchNormGrad {

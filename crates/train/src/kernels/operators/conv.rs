@@ -7,7 +7,7 @@ use crate::kernels::error::KernelError;
 use crate::kernels::operator::{Attributes, Call, CpuOperator, F32, Slot, optional, required};
 
 /// The attributes that all three have.
-struct Settings {
+pub(in crate::kernels) struct Settings {
     operator: &'static str,
     strides: [usize; 2],
     dilations: [usize; 2],
@@ -58,8 +58,22 @@ impl Settings {
     }
 }
 
+/// Shape of Y.
+pub(in crate::kernels) fn out_dims(sizes: &ConvShape) -> Vec<i64> {
+    dims(&[sizes.batch, sizes.out_channels, sizes.out_size[0], sizes.out_size[1]])
+}
+
 /// `swath.Conv`.
 pub(in crate::kernels) struct Conv(Settings);
+
+impl Conv {
+    /// Sizes from the shapes of X, W and, if there, B.
+    pub(in crate::kernels) fn sizes(&self, x: &[i64], w: &[i64], b: Option<&[i64]>) -> Result<ConvShape, KernelError> {
+        let sizes = self.0.shape(image(Self::NAME, "X", x)?, image(Self::NAME, "W", w)?)?;
+        b.map_or(Ok(()), |b| expect(Self::NAME, "B", b, &[sizes.out_channels]))?;
+        Ok(sizes)
+    }
+}
 
 impl CpuOperator for Conv {
     const NAME: &'static str = "Conv";
@@ -72,12 +86,8 @@ impl CpuOperator for Conv {
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
         let (x, w, bias) = (call.input::<f32>(0)?, call.input::<f32>(1)?, call.optional::<f32>(2)?);
-        let sizes = self.0.shape(image(Self::NAME, "X", &x.shape)?, image(Self::NAME, "W", &w.shape)?)?;
-        if let Some(bias) = &bias {
-            expect(Self::NAME, "B", &bias.shape, &[sizes.out_channels])?;
-        }
-        let out = [sizes.batch, sizes.out_channels, sizes.out_size[0], sizes.out_size[1]];
-        let y = call.output(0, &dims(&out))?;
+        let sizes = self.sizes(&x.shape, &w.shape, bias.as_ref().map(|bias| &bias.shape[..]))?;
+        let y = call.output(0, &out_dims(&sizes))?;
         conv(call.threads(), Isa::detect(), &sizes, x.data, w.data, bias.map(|bias| bias.data), y);
         Ok(())
     }
@@ -85,7 +95,7 @@ impl CpuOperator for Conv {
     fn output_shapes(&self, inputs: &[Vec<i64>]) -> Vec<Option<Vec<i64>>> {
         let sizes = inputs.first().zip(inputs.get(1)).and_then(|(x, w)| {
             let sizes = self.0.shape(image(Self::NAME, "X", x).ok()?, image(Self::NAME, "W", w).ok()?).ok()?;
-            Some(dims(&[sizes.batch, sizes.out_channels, sizes.out_size[0], sizes.out_size[1]]))
+            Some(out_dims(&sizes))
         });
         vec![sizes]
     }
@@ -94,7 +104,16 @@ impl CpuOperator for Conv {
 /// `swath.ConvGradInput`.
 pub(in crate::kernels) struct ConvGradInput {
     settings: Settings,
-    input: [usize; 4],
+    pub(in crate::kernels) input: [usize; 4],
+}
+
+impl ConvGradInput {
+    /// Sizes from the shapes of dY and W.
+    pub(in crate::kernels) fn sizes(&self, dy: &[i64], w: &[i64]) -> Result<ConvShape, KernelError> {
+        let sizes = self.settings.shape(self.input, image(Self::NAME, "W", w)?)?;
+        let out = [sizes.batch, sizes.out_channels, sizes.out_size[0], sizes.out_size[1]];
+        expect(Self::NAME, "dY", dy, &out).map(|()| sizes)
+    }
 }
 
 impl CpuOperator for ConvGradInput {
@@ -109,9 +128,7 @@ impl CpuOperator for ConvGradInput {
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
         let (dy, w) = (call.input::<f32>(0)?, call.input::<f32>(1)?);
-        let sizes = self.settings.shape(self.input, image(Self::NAME, "W", &w.shape)?)?;
-        let out = [sizes.batch, sizes.out_channels, sizes.out_size[0], sizes.out_size[1]];
-        expect(Self::NAME, "dY", &dy.shape, &out)?;
+        let sizes = self.sizes(&dy.shape, &w.shape)?;
         let dx = call.output(0, &dims(&self.input))?;
         conv_grad_input(call.threads(), Isa::detect(), &sizes, dy.data, w.data, dx);
         Ok(())
@@ -125,7 +142,16 @@ impl CpuOperator for ConvGradInput {
 /// `swath.ConvGradWeight`.
 pub(in crate::kernels) struct ConvGradWeight {
     settings: Settings,
-    weight: [usize; 4],
+    pub(in crate::kernels) weight: [usize; 4],
+}
+
+impl ConvGradWeight {
+    /// Sizes from the shapes of dY and X.
+    pub(in crate::kernels) fn sizes(&self, dy: &[i64], x: &[i64]) -> Result<ConvShape, KernelError> {
+        let sizes = self.settings.shape(image(Self::NAME, "X", x)?, self.weight)?;
+        let out = [sizes.batch, sizes.out_channels, sizes.out_size[0], sizes.out_size[1]];
+        expect(Self::NAME, "dY", dy, &out).map(|()| sizes)
+    }
 }
 
 impl CpuOperator for ConvGradWeight {
@@ -140,9 +166,7 @@ impl CpuOperator for ConvGradWeight {
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
         let (dy, x) = (call.input::<f32>(0)?, call.input::<f32>(1)?);
-        let sizes = self.settings.shape(image(Self::NAME, "X", &x.shape)?, self.weight)?;
-        let out = [sizes.batch, sizes.out_channels, sizes.out_size[0], sizes.out_size[1]];
-        expect(Self::NAME, "dY", &dy.shape, &out)?;
+        let sizes = self.sizes(&dy.shape, &x.shape)?;
         let dw = call.output(0, &dims(&self.weight))?;
         conv_grad_weight(call.threads(), Isa::detect(), &sizes, dy.data, x.data, dw);
         Ok(())

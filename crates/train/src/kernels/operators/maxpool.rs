@@ -18,6 +18,26 @@ pub(in crate::kernels) struct MaxPool {
 }
 
 impl MaxPool {
+    /// Sizes from the shape of X.
+    pub(in crate::kernels) fn sizes(&self, x: &[i64]) -> Result<PoolShape, KernelError> {
+        let [n, c, h, w] = image(Self::NAME, "X", x)?;
+        let out_size = self.out_size([n, c, h, w]).ok_or_else(|| KernelError::Shape {
+            operator: Self::NAME,
+            tensor: "X",
+            expected: format!("room for a window of {:?}", self.kernel),
+            got: x.to_vec(),
+        })?;
+        Ok(PoolShape {
+            planes: n * c,
+            in_size: [h, w],
+            out_size,
+            kernel: self.kernel,
+            strides: self.strides,
+            dilations: self.dilations,
+            pads: [self.pads[0], self.pads[1]],
+        })
+    }
+
     /// Output positions along `axis`, as ONNX counts them.
     fn count(&self, axis: usize, size: usize) -> Option<usize> {
         let padded = size.checked_add(self.pads[axis])?.checked_add(self.pads[axis + 2])?;
@@ -55,24 +75,8 @@ impl CpuOperator for MaxPool {
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
         let x = call.input::<f32>(0)?;
-        let sizes = image(Self::NAME, "X", &x.shape)?;
-        let out_size = self.out_size(sizes).ok_or_else(|| KernelError::Shape {
-            operator: Self::NAME,
-            tensor: "X",
-            expected: format!("room for a window of {:?}", self.kernel),
-            got: x.shape.clone(),
-        })?;
-        let [n, c, h, w] = sizes;
-        let pool = PoolShape {
-            planes: n * c,
-            in_size: [h, w],
-            out_size,
-            kernel: self.kernel,
-            strides: self.strides,
-            dilations: self.dilations,
-            pads: [self.pads[0], self.pads[1]],
-        };
-        let out = dims(&[n, c, out_size[0], out_size[1]]);
+        let pool = self.sizes(&x.shape)?;
+        let out = [x.shape[0], x.shape[1], pool.out_size[0] as i64, pool.out_size[1] as i64];
         max_pool(call.threads(), Isa::detect(), &pool, x.data, call.output(0, &out)?, call.output(1, &out)?);
         Ok(())
     }
@@ -88,7 +92,7 @@ impl CpuOperator for MaxPool {
 
 /// `swath.MaxPoolGrad`.
 pub(in crate::kernels) struct MaxPoolGrad {
-    input: [usize; 4],
+    pub(in crate::kernels) input: [usize; 4],
 }
 
 impl CpuOperator for MaxPoolGrad {

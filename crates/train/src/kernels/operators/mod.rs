@@ -1,6 +1,6 @@
 //! The operators as ONNX Runtime sees them: which attributes and tensors, which shapes; the work is done in `cpu/`.
 
-mod attributes;
+pub(super) mod attributes;
 pub(super) mod batchnorm;
 pub(super) mod conv;
 pub(super) mod maxpool;

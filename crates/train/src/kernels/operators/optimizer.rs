@@ -74,7 +74,7 @@ fn updated(
 
 /// `swath.AdamW` (`DECOUPLED`) and `swath.Adam`, with `step` of type `T`.
 pub(in crate::kernels) struct AdamOperator<T, const DECOUPLED: bool> {
-    constants: Adam,
+    pub(in crate::kernels) constants: Adam,
     counter: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -128,7 +128,7 @@ impl<T: Counter, const DECOUPLED: bool> CpuOperator for AdamOperator<T, DECOUPLE
 
 /// `swath.Sgd`, with `step` of type `T`.
 pub(in crate::kernels) struct SgdOperator<T> {
-    constants: Sgd,
+    pub(in crate::kernels) constants: Sgd,
     counter: std::marker::PhantomData<fn() -> T>,
 }
 

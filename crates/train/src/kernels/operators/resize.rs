@@ -10,7 +10,7 @@ use crate::kernels::operator::{Attributes, Call, CpuOperator, F32, Slot, require
 
 /// `swath.ResizeGrad`.
 pub(in crate::kernels) struct ResizeGrad {
-    input: [usize; 4],
+    pub(in crate::kernels) input: [usize; 4],
     scales: Option<[f32; 2]>,
     coordinates: Coordinates,
     reading: Interpolation,
@@ -19,7 +19,8 @@ pub(in crate::kernels) struct ResizeGrad {
 }
 
 impl ResizeGrad {
-    fn axes(&self, out: [usize; 2]) -> [Axis; 2] {
+    /// Rows and columns for dY of this height and width.
+    pub(in crate::kernels) fn axes(&self, out: [usize; 2]) -> [Axis; 2] {
         [0, 1].map(|axis| {
             let (input, output) = (self.input[axis + 2], out[axis]);
             let scale = self.scales.map_or(output as f32 / input as f32, |scales| scales[axis]);

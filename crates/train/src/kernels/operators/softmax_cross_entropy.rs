@@ -10,8 +10,28 @@ use crate::kernels::operator::{Attributes, Call, CpuOperator, F32, Slot, optiona
 
 /// `swath.SoftmaxCrossEntropy`.
 pub(in crate::kernels) struct SoftmaxCrossEntropy {
-    ignore_index: i64,
-    label_smoothing: f32,
+    pub(in crate::kernels) ignore_index: i64,
+    pub(in crate::kernels) label_smoothing: f32,
+}
+
+impl SoftmaxCrossEntropy {
+    /// Images, classes and pixels of an image from the shapes of logits, target and, if there, class weights.
+    pub(in crate::kernels) fn sizes(
+        logits: &[i64],
+        target: &[i64],
+        class_weights: Option<&[i64]>,
+    ) -> Result<[usize; 3], KernelError> {
+        let operator = Self::NAME;
+        let sizes: Option<Vec<usize>> = logits.iter().map(|&size| usize::try_from(size).ok()).collect();
+        let sizes = sizes.filter(|sizes| sizes.len() >= 2 && !sizes.contains(&0));
+        let Some([batch, classes, rest @ ..]) = sizes.as_deref() else {
+            let expected = String::from("[n, class, ...] with nothing empty");
+            return Err(KernelError::Shape { operator, tensor: "logits", expected, got: logits.to_vec() });
+        };
+        expect(operator, "target", target, &[&[*batch], rest].concat())?;
+        class_weights.map_or(Ok(()), |weights| expect(operator, "class_weights", weights, &[*classes]))?;
+        Ok([*batch, *classes, rest.iter().product()])
+    }
 }
 
 impl CpuOperator for SoftmaxCrossEntropy {
@@ -31,30 +51,22 @@ impl CpuOperator for SoftmaxCrossEntropy {
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
         let operator = Self::NAME;
         let (logits, target) = (call.input::<f32>(0)?, call.input::<i64>(1)?);
-        let sizes: Option<Vec<usize>> = logits.shape.iter().map(|&size| usize::try_from(size).ok()).collect();
-        let sizes = sizes.filter(|sizes| sizes.len() >= 2 && !sizes.contains(&0));
-        let Some([batch, classes, rest @ ..]) = sizes.as_deref() else {
-            let expected = String::from("[n, class, ...] with nothing empty");
-            return Err(KernelError::Shape { operator, tensor: "logits", expected, got: logits.shape });
-        };
-        expect(operator, "target", &target.shape, &[&[*batch], rest].concat())?;
         let weights = call.optional::<f32>(2)?;
-        if let Some(weights) = &weights {
-            expect(operator, "class_weights", &weights.shape, &[*classes])?;
-        }
+        let of_weights = weights.as_ref().map(|weights| &weights.shape[..]);
+        let [batch, classes, plane] = Self::sizes(&logits.shape, &target.shape, of_weights)?;
         let inputs = CrossEntropyInputs {
             logits: logits.data,
             target: target.data,
             class_weights: weights.map(|weights| weights.data),
-            batch: *batch,
-            classes: *classes,
-            plane: rest.iter().product(),
+            batch,
+            classes,
+            plane,
             ignore_index: self.ignore_index,
             label_smoothing: self.label_smoothing,
         };
         let (loss, dlogits) = (call.output::<f32>(0, &[])?, call.output(1, &logits.shape)?);
         let value = softmax_cross_entropy(call.threads(), Isa::detect(), &inputs, dlogits)
-            .map_err(|error| KernelError::Class { operator, class: error.0, classes: *classes })?;
+            .map_err(|error| KernelError::Class { operator, class: error.0, classes })?;
         loss.fill(value);
         Ok(())
     }
