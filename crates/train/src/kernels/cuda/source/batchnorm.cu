@@ -71,9 +71,11 @@ extern "C" __global__ void batch_norm_statistics(const moments *partial, const f
     double squares = whole.squares < 0.0 ? 0.0 : whole.squares;
     mean_out[channel] = (float)whole.mean;
     inv_std_out[channel] = (float)(1.0 / sqrt(squares / whole.count + (double)epsilon));
-    double kept = momentum, unbiased = squares / (whole.count > 2.0 ? whole.count - 1.0 : 1.0);
-    store_if(new_mean, channel, mean[channel] * kept + whole.mean * (1.0 - kept));
-    store_if(new_var, channel, var[channel] * kept + unbiased * (1.0 - kept));
+    // The rounding of a float weighs ten times as much in a remainder of a tenth: seven decimals are meant.
+    double kept = momentum, rest = rint((1.0 - kept) * 1e7) / 1e7;
+    double unbiased = squares / (whole.count > 2.0 ? whole.count - 1.0 : 1.0);
+    store_if(new_mean, channel, mean[channel] * kept + whole.mean * rest);
+    store_if(new_var, channel, var[channel] * kept + unbiased * rest);
 }
 
 // Grid: over the plane by planes. y = (x - mean) * scale / std + bias, kept within floor and ceiling; NaN stays NaN.
