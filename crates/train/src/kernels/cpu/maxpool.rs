@@ -98,7 +98,8 @@ fn take<const STRIDE: usize>(x: &[f32], start: usize, shift: isize, stride: usiz
     let (x, y, argmax) = (&x[at..=at + (count - 1) * stride], &mut y[first..], &mut argmax[first..]);
     let (y, argmax) = (&mut y[..count], &mut argmax[..count]);
     for i in 0..count {
-        let value = x[i * stride];
+        // SAFETY: x was cut to reach to the last of these. Checked, the loop would not become vectors.
+        let value = unsafe { *x.get_unchecked(i * stride) };
         let larger = value > y[i] || argmax[i] == NOWHERE || (value.is_nan() && !y[i].is_nan());
         y[i] = if larger { value } else { y[i] };
         argmax[i] = if larger { (start + at + i * stride) as i32 } else { argmax[i] };

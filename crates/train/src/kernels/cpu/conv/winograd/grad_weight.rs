@@ -11,7 +11,7 @@ use super::super::product::{Start, Tile, VECTORS};
 use super::super::shape::ConvShape;
 use super::super::transpose::{CHANNELS, Part, Source};
 use super::transform::{FREQUENCIES, TILE, of_gradient, of_input, to_kernel};
-use super::{MAX_LANES, MAX_WEIGHTS, MIN_CHANNELS, pitch};
+use super::{MAX_LANES, MAX_WEIGHTS, MIN_CHANNELS, MIN_ROWS, pitch};
 
 /// Tiles transformed at a time: their product's operands stay near the processor.
 const TILES: usize = 128;
@@ -30,7 +30,8 @@ pub(in super::super) fn suits(shape: &ConvShape) -> bool {
     shape.kernel == [3, 3]
         && shape.strides == [1, 1]
         && shape.dilations == [1, 1]
-        && shape.group_in().min(shape.group_out()) >= MIN_CHANNELS
+        && shape.group_out() >= MIN_ROWS
+        && shape.group_in() >= MIN_CHANNELS
         && tiles * shape.batch >= MIN_TILES
 }
 

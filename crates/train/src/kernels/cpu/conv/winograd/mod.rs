@@ -23,8 +23,10 @@ use weights::Kernel;
 
 /// Most lanes of any instruction set.
 const MAX_LANES: usize = 16;
-/// Channels on either side from which transforming pays.
-const MIN_CHANNELS: usize = 24;
+/// Input channels from which transforming pays.
+const MIN_CHANNELS: usize = 12;
+/// Output channels from which it does.
+const MIN_ROWS: usize = 4;
 /// Most transformed weights kept at a time: 32 MiB. More would outweigh what else a step keeps.
 const MAX_WEIGHTS: usize = 8 << 20;
 /// Tiles of a batch from which it pays.
@@ -48,7 +50,8 @@ pub(super) fn suits(all: &Correlation) -> bool {
         && consecutive(&all.taps.cols)
         && all.taps.strides == [1, 1]
         && all.places.are_whole(&all.output)
-        && all.weights.rows.min(all.weights.channels) >= MIN_CHANNELS
+        && all.weights.rows >= MIN_ROWS
+        && all.weights.channels >= MIN_CHANNELS
         // With few tiles per weight, transforming the weights costs more than it saves.
         && rows.div_ceil(TILE) * cols.div_ceil(TILE) * all.batch >= MIN_TILES
 }
