@@ -270,10 +270,15 @@ impl WithSimd for Scale<'_> {
             let mut at = 0;
             while at < len {
                 let n = S::LANES.min(len - at);
-                let x = S::load_partial(self.x.as_ptr().add(at), n);
+                let x = load::<S>(self.x.as_ptr().add(at), n);
                 // The value second: of a NaN, `max` and `min` give the second.
                 let y = S::min(ceiling, S::max(floor, S::fma(S::sub(x, mean), scale, bias)));
-                S::store_partial(self.y.as_mut_ptr().add(at), y, n);
+                let to = self.y.as_mut_ptr().add(at);
+                if n == S::LANES {
+                    S::store(to, y)
+                } else {
+                    S::store_partial(to, y, n)
+                }
                 at += n;
             }
         }
@@ -300,22 +305,27 @@ impl GradOperands {
     unsafe fn read<S: Simd>(&self, at: usize, n: usize) -> (S::V, S::V) {
         // SAFETY: every address has `len` readable elements.
         unsafe {
-            let dy = S::load_partial(self.dy.add(at), n);
-            let dy = match self.y {
-                Some(y) => {
-                    let y = S::load_partial(y.add(at), n);
-                    let dy = S::where_positive(y, dy);
-                    if self.ceiling == f32::INFINITY {
-                        dy
-                    } else {
-                        S::where_positive(S::sub(S::splat(self.ceiling), y), dy)
-                    }
+            let mut dy = load::<S>(self.dy.add(at), n);
+            if let Some(y) = self.y {
+                let y = load::<S>(y.add(at), n);
+                dy = S::where_positive(y, dy);
+                if self.ceiling < f32::INFINITY {
+                    dy = S::where_positive(S::sub(S::splat(self.ceiling), y), dy);
                 }
-                None => dy,
-            };
-            (dy, S::sub(S::load_partial(self.x.add(at), n), S::splat(self.mean)))
+            }
+            (dy, S::sub(load::<S>(self.x.add(at), n), S::splat(self.mean)))
         }
     }
+}
+
+/// `n` elements, the other lanes zero.
+///
+/// # Safety
+/// They are readable; the processor has `S`.
+#[inline(always)]
+unsafe fn load<S: Simd>(from: *const f32, n: usize) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe { if n == S::LANES { S::load(from) } else { S::load_partial(from, n) } }
 }
 
 /// `[Σ dy, Σ dy · (x - mean)]` of one plane.
@@ -333,13 +343,19 @@ impl WithSimd for GradSums {
             // SAFETY: reads stay below `len`; lanes beyond `n` hold a zero `dy`, so they add nothing.
             unsafe {
                 let (mut sums, mut products) = ([S::splat(0.0); 4], [S::splat(0.0); 4]);
-                let mut turn = 0;
+                while at + 4 * S::LANES <= end {
+                    for (v, (sum, product)) in sums.iter_mut().zip(&mut products).enumerate() {
+                        let (dy, x) = self.0.read::<S>(at + v * S::LANES, S::LANES);
+                        *sum = S::add(*sum, dy);
+                        *product = S::fma(dy, x, *product);
+                    }
+                    at += 4 * S::LANES;
+                }
                 while at < end {
                     let n = S::LANES.min(end - at);
                     let (dy, x) = self.0.read::<S>(at, n);
-                    sums[turn] = S::add(sums[turn], dy);
-                    products[turn] = S::fma(dy, x, products[turn]);
-                    turn = (turn + 1) % 4;
+                    sums[0] = S::add(sums[0], dy);
+                    products[0] = S::fma(dy, x, products[0]);
                     at += n;
                 }
                 let add = |v: [S::V; 4]| f64::from(S::sum(S::add(S::add(v[0], v[1]), S::add(v[2], v[3]))));
@@ -371,7 +387,12 @@ impl WithSimd for GradWrite<'_> {
                 let n = S::LANES.min(len - at);
                 let (dy, x) = self.operands.read::<S>(at, n);
                 let dx = S::fma(dy, scale, S::fma(x, slope, shift));
-                S::store_partial(self.dx.as_mut_ptr().add(at), dx, n);
+                let to = self.dx.as_mut_ptr().add(at);
+                if n == S::LANES {
+                    S::store(to, dx)
+                } else {
+                    S::store_partial(to, dx, n)
+                }
                 at += n;
             }
         }

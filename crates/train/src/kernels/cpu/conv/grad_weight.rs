@@ -15,8 +15,8 @@ use super::transpose::{CHANNELS, Part, Source};
 use super::window::SLACK;
 use super::winograd;
 
-/// Elements of X and dY laid out at a time, about: 2 MiB, which the last-level cache keeps between the two stages.
-const CHUNK: usize = 1 << 19;
+/// Elements of X and dY laid out at a time, about: 4 MiB, which the last-level cache keeps between the two stages.
+const CHUNK: usize = 1 << 20;
 /// Pixels summed in one go: what a tile reads of them stays in the first-level cache.
 const DEPTH: usize = 160;
 /// Output channels of a task; fewer where tasks would be fewer than [`MIN_TASKS`].

@@ -83,8 +83,10 @@ impl WithSimd for Part<'_> {
             // SAFETY: the places of this row in `out` are this task's alone.
             let to = unsafe { self.out.at(self.at + row * cols * self.pitch) };
             let Some(y) = y else {
-                // SAFETY: as above.
-                (0..cols).for_each(|column| unsafe { zeros::<S>(to.add(column * self.pitch), channels) });
+                for column in 0..cols {
+                    // SAFETY: as above.
+                    unsafe { zeros::<S>(to.add(column * self.pitch), channels) };
+                }
                 continue;
             };
             if source.steps[1] > 1 {

@@ -160,9 +160,14 @@ pub(super) unsafe fn fill_row<S: Simd>(row: &[f32], shift: isize, stride: usize,
         return;
     }
     if stride == 2 {
-        for (i, out) in out.iter_mut().enumerate() {
-            // SAFETY: the row was cut to reach to the last of these. Checked, the loop would not become vectors.
-            *out = unsafe { *row.get_unchecked(i * 2) };
+        let mut at = 0;
+        while (at + S::LANES) * 2 <= row.len() {
+            // SAFETY: `2 · LANES` elements are within the row, half as many within what it is for.
+            unsafe { S::store(out.as_mut_ptr().add(at), S::load_pairs(row.as_ptr().add(at * 2))[0]) };
+            at += S::LANES;
+        }
+        for i in at..out.len() {
+            out[i] = row[i * 2];
         }
         return;
     }

@@ -41,6 +41,8 @@ pub trait Simd: Copy + 'static {
     unsafe fn store_interleaved(to: *mut f32, v: [Self::V; 4]);
     /// Reads `4 · LANES` elements: every fourth from the first, from the second, and so on.
     unsafe fn load_deinterleaved(from: *const f32) -> [Self::V; 4];
+    /// Reads `2 · LANES` elements: every second from the first, and from the second.
+    unsafe fn load_pairs(from: *const f32) -> [Self::V; 2];
     /// `a * b + c`; rounded once where the processor can.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// Sum.

@@ -62,6 +62,10 @@ impl Simd for Neon {
             let v = vld4q_f32(from);
             [v.0, v.1, v.2, v.3]
         };
+        load_pairs(from: *const f32) -> [float32x4_t; 2] = {
+            let v = vld2q_f32(from);
+            [v.0, v.1]
+        };
         fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t = vfmaq_f32(c, a, b);
         add(a: float32x4_t, b: float32x4_t) -> float32x4_t = vaddq_f32(a, b);
         sub(a: float32x4_t, b: float32x4_t) -> float32x4_t = vsubq_f32(a, b);

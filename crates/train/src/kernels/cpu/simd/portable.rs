@@ -90,6 +90,18 @@ impl Simd for Portable {
         out
     }
     #[inline(always)]
+    unsafe fn load_pairs(from: *const f32) -> [V; 2] {
+        let mut out = [[0.0; LANES]; 2];
+        for lane in 0..LANES {
+            // SAFETY: `2 · LANES` readable elements by the caller's promise.
+            unsafe {
+                out[0][lane] = *from.add(2 * lane);
+                out[1][lane] = *from.add(2 * lane + 1);
+            }
+        }
+        out
+    }
+    #[inline(always)]
     unsafe fn fma(a: V, b: V, c: V) -> V {
         // Not `mul_add`: without the instruction it is a call per element.
         let mut out = c;

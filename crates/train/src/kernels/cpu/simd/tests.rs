@@ -152,19 +152,26 @@ impl WithSimd for Memory {
             assert_eq!([to[0], to[S::LANES + 1]], [-1.0, -1.0], "{:?}: beside {n}", self.0);
         }
         let (mut apart, mut together) = (vec![f32::NAN; 4 * S::LANES], vec![f32::NAN; 4 * S::LANES]);
-        // SAFETY: all hold four vectors.
+        let mut pairs = vec![f32::NAN; 2 * S::LANES];
+        // SAFETY: all hold four vectors, the pairs two.
         let sum = unsafe {
             let parts = S::load_deinterleaved(from.as_ptr());
             for (part, to) in parts.iter().zip(apart.chunks_exact_mut(S::LANES)) {
                 S::store(to.as_mut_ptr(), *part);
             }
             S::store_interleaved(together.as_mut_ptr(), parts);
+            let [even, odd] = S::load_pairs(from.as_ptr());
+            S::store(pairs.as_mut_ptr(), even);
+            S::store(pairs[S::LANES..].as_mut_ptr(), odd);
             S::sum(S::add(S::load(from.as_ptr()), S::splat(0.5)))
         };
         for (i, &part) in apart.iter().enumerate() {
             assert_eq!(part, from[i % S::LANES * 4 + i / S::LANES], "{:?}: element {i}", self.0);
         }
         assert_eq!(together, from, "{:?}", self.0);
+        for (i, &pair) in pairs.iter().enumerate() {
+            assert_eq!(pair, from[i % S::LANES * 2 + i / S::LANES], "{:?}: element {i}", self.0);
+        }
         // Small multiples of a half: exact in any order.
         assert_eq!(sum, from[..S::LANES].iter().map(|x| x + 0.5).sum::<f32>(), "{:?}", self.0);
     }

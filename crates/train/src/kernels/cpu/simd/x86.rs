@@ -56,6 +56,12 @@ impl Simd for Avx512 {
         store_partial(to: *mut f32, v: __m512, n: usize) -> () = _mm512_mask_storeu_ps(to, mask16(n), v);
         store_interleaved(to: *mut f32, v: [__m512; 4]) -> () = interleave16(to, v);
         load_deinterleaved(from: *const f32) -> [__m512; 4] = deinterleave16(from);
+        load_pairs(from: *const f32) -> [__m512; 2] = {
+            let (a, b) = (_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16)));
+            let evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odds = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+            [_mm512_permutex2var_ps(a, evens, b), _mm512_permutex2var_ps(a, odds, b)]
+        };
         fma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
@@ -97,6 +103,12 @@ impl Simd for Avx2 {
         store_partial(to: *mut f32, v: __m256, n: usize) -> () = _mm256_maskstore_ps(to, mask8(n), v);
         store_interleaved(to: *mut f32, v: [__m256; 4]) -> () = interleave8(to, v);
         load_deinterleaved(from: *const f32) -> [__m256; 4] = deinterleave8(from);
+        load_pairs(from: *const f32) -> [__m256; 2] = {
+            let (a, b) = (_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8)));
+            // Within halves of four, then the halves in order.
+            let ordered = |v| _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(v)));
+            [ordered(_mm256_shuffle_ps::<0b10_00_10_00>(a, b)), ordered(_mm256_shuffle_ps::<0b11_01_11_01>(a, b))]
+        };
         fma(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
         add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
         sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);

@@ -13,8 +13,10 @@ use super::super::transpose::{CHANNELS, Part, Source};
 use super::transform::{FREQUENCIES, TILE, of_gradient, of_input, to_kernel};
 use super::{MAX_LANES, MAX_WEIGHTS, MIN_CHANNELS, MIN_ROWS, pitch};
 
-/// Tiles transformed at a time: their product's operands stay near the processor.
-const TILES: usize = 128;
+/// Tiles transformed at a time, at least.
+const MIN_BAND: usize = 128;
+/// Elements transformed at a time, about, where channels are few: 4 MiB, which the last-level cache keeps.
+const BAND: usize = 1 << 20;
 /// Tiles of a batch from which it pays.
 const MIN_TILES: usize = 8;
 /// Elements of transformed input at a time where all tiles are: 4 MiB.
@@ -57,10 +59,11 @@ pub(in super::super) fn run(
     dw: &mut [f32],
 ) {
     let tiles = shape.out_size.map(|size| size.div_ceil(TILE));
-    let band = (TILES / tiles[1]).clamp(1, tiles[0]);
+    let most = (BAND / (FREQUENCIES * (shape.group_in() + shape.group_out()))).max(MIN_BAND);
+    let band = (most / tiles[1]).clamp(1, tiles[0]);
     let bands = tiles[0].div_ceil(band);
     let band = tiles[0].div_ceil(bands);
-    let images = if bands == 1 { (TILES / (band * tiles[1])).clamp(1, shape.batch) } else { 1 };
+    let images = if bands == 1 { (most / (band * tiles[1])).clamp(1, shape.batch) } else { 1 };
     let plan = Plan { shape, tiles, band, bands, images };
     let places = shape.batch.div_ceil(images) * bands;
     let most = images * band * tiles[1];
@@ -130,9 +133,12 @@ impl<'a> Plan<'a> {
         let (place, parts, channels) = (self.place(0), x.parts(), x.source.channels);
         let dy_parts = if from == 0 { dy.parts() } else { 0 };
         let (to_x, to_dy) = (Shared::new(of_x), Shared::new(of_dy));
-        threads.run(parts + dy_parts, &|task| match task.checked_sub(parts) {
-            None => x.transform(isa, &place, task, &to_x),
-            Some(task) => dy.transform(isa, &place, task, &to_dy),
+        threads.run((parts + dy_parts) * place.pieces(), &|task| {
+            let (part, piece) = (task / place.pieces(), task % place.pieces());
+            match part.checked_sub(parts) {
+                None => x.transform(isa, &place, part, piece, &to_x),
+                Some(part) => dy.transform(isa, &place, part, piece, &to_dy),
+            }
         });
         let offsets = x.offsets(&place);
         let (of_x, of_dy, offsets) = (&*of_x, &*of_dy, &offsets[..]);
@@ -176,9 +182,12 @@ impl<'a> Plan<'a> {
             for index in 0..self.shape.batch.div_ceil(self.images) * self.bands {
                 let (place, parts) = (self.place(index), x.parts());
                 let (to_x, to_dy) = (Shared::new(&mut *of_x), Shared::new(&mut *of_dy));
-                threads.run(parts + dy.parts(), &|task| match task.checked_sub(parts) {
-                    None => x.transform(isa, &place, task, &to_x),
-                    Some(task) => dy.transform(isa, &place, task, &to_dy),
+                threads.run((parts + dy.parts()) * place.pieces(), &|task| {
+                    let (part, piece) = (task / place.pieces(), task % place.pieces());
+                    match part.checked_sub(parts) {
+                        None => x.transform(isa, &place, part, piece, &to_x),
+                        Some(part) => dy.transform(isa, &place, part, piece, &to_dy),
+                    }
                 });
                 let (of_x, of_dy, first) = (&*of_x, &*of_dy, index == 0);
                 let offsets = x.offsets(&place);
@@ -214,6 +223,11 @@ impl Place {
 
     fn tiles(&self) -> usize {
         self.images.len() * self.per_image()
+    }
+
+    /// Pieces that are transformed by themselves: some rows of tiles of an image.
+    fn pieces(&self) -> usize {
+        self.images.len() * self.tile_rows.len().div_ceil(LAID_OUT)
     }
 }
 
@@ -251,23 +265,21 @@ impl Side<'_> {
         (0..place.tiles()).map(|tile| (tile * self.row()) as u32).collect()
     }
 
-    /// Transforms the `part`th sixteen channels of a band.
-    fn transform(&self, isa: Isa, place: &Place, part: usize, out: &Shared<f32>) {
+    /// Transforms the `part`th sixteen channels of a piece of a band.
+    fn transform(&self, isa: Isa, place: &Place, part: usize, piece: usize, out: &Shared<f32>) {
+        let per_image = place.tile_rows.len().div_ceil(LAID_OUT);
+        let (index, first) = (piece / per_image, piece % per_image * LAID_OUT);
+        let (image, rows) = (place.images.start + index, LAID_OUT.min(place.tile_rows.len() - first));
         // Scratch is taken outside of vector code: a closure within it would compile without its instructions.
         with_scratch(Use::Window, self.source.count[0] * self.source.count[1] * CHANNELS, |window| {
-            for (index, image) in place.images.clone().enumerate() {
-                for from in place.tile_rows.clone().step_by(LAID_OUT) {
-                    let rows = LAID_OUT.min(place.tile_rows.end - from);
-                    let mut source = self.source;
-                    source.start[0] += (from * TILE) as isize;
-                    source.count[0] = rows * TILE + self.border;
-                    let to = &Shared::new(&mut *window);
-                    isa.dispatch(Part { source, image, part, lines: &mut [], out: to, at: 0, pitch: CHANNELS });
-                    let tile = index * place.per_image() + (from - place.tile_rows.start) * place.tile_cols;
-                    let at = tile * self.row() + part * CHANNELS;
-                    isa.dispatch(Tiles { side: self, window, tiles: [rows, place.tile_cols], out, at });
-                }
-            }
+            let mut source = self.source;
+            source.start[0] += ((place.tile_rows.start + first) * TILE) as isize;
+            source.count[0] = rows * TILE + self.border;
+            let to = &Shared::new(&mut *window);
+            isa.dispatch(Part { source, image, part, lines: &mut [], out: to, at: 0, pitch: CHANNELS });
+            let tile = index * place.per_image() + first * place.tile_cols;
+            let at = tile * self.row() + part * CHANNELS;
+            isa.dispatch(Tiles { side: self, window, tiles: [rows, place.tile_cols], out, at });
         });
     }
 }
