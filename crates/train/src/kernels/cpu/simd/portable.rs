@@ -91,15 +91,12 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn load_pairs(from: *const f32) -> [V; 2] {
-        let mut out = [[0.0; LANES]; 2];
-        for lane in 0..LANES {
+        let (mut even, mut odd) = ([0.0; LANES], [0.0; LANES]);
+        for (lane, (even, odd)) in even.iter_mut().zip(&mut odd).enumerate() {
             // SAFETY: `2 · LANES` readable elements by the caller's promise.
-            unsafe {
-                out[0][lane] = *from.add(2 * lane);
-                out[1][lane] = *from.add(2 * lane + 1);
-            }
+            unsafe { (*even, *odd) = (*from.add(2 * lane), *from.add(2 * lane + 1)) };
         }
-        out
+        [even, odd]
     }
     #[inline(always)]
     unsafe fn fma(a: V, b: V, c: V) -> V {
