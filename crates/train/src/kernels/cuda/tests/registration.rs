@@ -3,6 +3,7 @@
 
 use ort::operator::OperatorDomain;
 use ort::session::Session;
+use swath_autodiff::{Lowering, Model, Optimizer, TrainingOptions, training_graph};
 
 use crate::kernels::agreement::{Case, Precision, cases, model};
 use crate::kernels::cuda::{PROVIDER, Settings, add_operators};
@@ -53,5 +54,34 @@ fn both_tables_fit_one_domain() {
     for case in cases() {
         let domain = add_operators(add_cpu_operators(domain()).unwrap(), SETTINGS, Some(PROVIDER)).unwrap();
         assert!(committed(domain, &case, Precision::F32).is_ok(), "{}", case.name);
+    }
+}
+
+/// Commits the training graph of a network with convolution, normalisation, pooling and resizing. In float16, where the
+/// processor lacks standard operators, ONNX Runtime casts around those; in bfloat16 it does not.
+#[test]
+fn whole_training_graphs_are_taken() {
+    let network = Model::load(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.onnx")).unwrap();
+    for precision in [swath_autodiff::Precision::Float32, swath_autodiff::Precision::Float16] {
+        for optimizer in [Optimizer::adamw(), Optimizer::sgd(0.9)] {
+            for (clip_norm, momentum_input) in [(None, false), (Some(1.0), true)] {
+                let options = TrainingOptions {
+                    precision,
+                    optimizer: optimizer.clone(),
+                    clip_norm,
+                    momentum_input,
+                    lowering: Lowering::Swath,
+                    ..TrainingOptions::new([2, 4, 16, 16])
+                };
+                let model = training_graph(&network, &options).unwrap().model;
+                let own = model.graph().nodes().iter().filter(|node| node.domain == DOMAIN).count();
+                assert!(own > 20, "{own} nodes of domain swath");
+                let domain = add_operators(domain(), SETTINGS, None).unwrap();
+                let builder = Session::builder(&Runtime::get().unwrap().environment).unwrap();
+                let mut builder = builder.with_operators(domain).unwrap();
+                let session = builder.commit_from_memory(&model.to_bytes().unwrap());
+                assert!(session.is_ok(), "{precision:?} {options:?}: {:?}", session.err());
+            }
+        }
     }
 }
