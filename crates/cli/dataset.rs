@@ -51,8 +51,10 @@ fn complete(settings: &Settings, card: Option<&Card>) -> Result<Recipe> {
     if recipe.samples.is_none() && settings.training.epochs.is_none() {
         // Steps alone are asked for: one epoch holds them all, so that nothing starts anew between epochs.
         let steps = usize::try_from(settings.training.total_steps(0))?;
-        recipe.samples =
-            Some(steps.checked_mul(recipe.batch).context("training.steps times recipe.batch is too large")?);
+        let samples =
+            steps.checked_mul(settings.training.accumulate).and_then(|batches| batches.checked_mul(recipe.batch));
+        let samples = samples.context("training.steps times training.accumulate times recipe.batch is too large")?;
+        recipe.samples = Some(samples);
     }
     ensure!(recipe.window_px.is_multiple_of(2), "recipe.window_px must be even, not {}", recipe.window_px);
     Ok(recipe)

@@ -46,6 +46,10 @@ pub(crate) struct RunRecord {
     pub(crate) wait_share: f64,
     /// Optimiser steps done, and why no more were.
     pub(crate) steps: u64,
+    /// Step whose weights were written.
+    pub(crate) written_step: u64,
+    /// Scores on the validation part while training.
+    pub(crate) validations: Vec<Validated>,
     /// Why training ended.
     pub(crate) outcome: Outcome,
     /// What ran the training graph.
@@ -64,6 +68,17 @@ pub(crate) struct RunRecord {
     pub(crate) normaliser: Normaliser,
     /// Blocks that could not be read, under a policy that goes on.
     pub(crate) failed_blocks: Vec<String>,
+}
+
+/// Scores on the validation part after so many steps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Validated {
+    /// Steps done.
+    pub(crate) step: u64,
+    /// The score that decides.
+    pub(crate) score: Option<f64>,
+    /// Mean IoU.
+    pub(crate) mean_iou: Option<f64>,
 }
 
 /// A file that went in.

@@ -1,16 +1,22 @@
 //! `swath.toml` as meant: every setting of a fine-tuning run with its default, read from a file and from `--set key=value`.
 
+mod check;
+mod course;
+mod losses;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
-use swath_autodiff::{BatchNormMode, Loss, Lowering, Optimizer, ParameterGroup, TrainingOptions};
+use swath_autodiff::{BatchNormMode, Lowering, Optimizer, ParameterGroup, TrainingOptions};
 use swath_loader::{IGNORE, Recipe};
 use swath_train::schedule::Schedule;
 use swath_train::{Device, SessionOptions};
 
 use crate::compute::{ComputeArgs, Precision};
+pub(crate) use course::{Keep, Metric, Thaw, Validation};
+pub(crate) use losses::{LossName, WeightedLoss};
 
 /// A whole run. Only `catalog`, `model` and `classes` have no default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,10 +68,20 @@ pub(crate) struct Training {
     pub(crate) weight_decay: f64,
     /// Momentum of SGD.
     pub(crate) momentum: f64,
+    /// Nesterov's form of the momentum of SGD.
+    pub(crate) nesterov: bool,
+    /// Decays of the two moments of Adam and AdamW.
+    pub(crate) betas: [f64; 2],
+    /// Batches whose mean gradient makes one optimiser step: a large batch in the memory of a small one.
+    pub(crate) accumulate: usize,
+    /// Decay, per step, of a moving average of the weights; the average is then what is judged and written.
+    pub(crate) ema: Option<f64>,
     /// Statistics used by BatchNormalization: of the batch, or the stored ones.
     pub(crate) batchnorm: Statistics,
     /// Patterns of parameter names that stay as they are, for example `encoder.*`.
     pub(crate) freeze: Vec<String>,
+    /// What of the frozen parameters begins to train, and when.
+    pub(crate) thaw: Vec<Thaw>,
     /// Parameters with a learning rate or weight decay of their own; the first pattern that matches decides.
     pub(crate) groups: Vec<Group>,
     /// Losses and their weights; the sum of all is minimised.
@@ -74,6 +90,8 @@ pub(crate) struct Training {
     pub(crate) class_weights: Option<Vec<f32>>,
     /// Largest global norm of the gradients.
     pub(crate) clip_norm: Option<f64>,
+    /// Judging on the validation part while training.
+    pub(crate) validation: Option<Validation>,
     /// `swath` operators where plain ONNX ones are slow, or `plain` ONNX operators only.
     pub(crate) operators: Operators,
     /// `cpu`, `cuda` or `cuda:1`; a GPU that was asked for and cannot be used is an error.
@@ -105,12 +123,18 @@ impl Default for Training {
             optimizer: OptimizerName::AdamW,
             weight_decay: 1e-2,
             momentum: 0.9,
+            nesterov: false,
+            betas: [0.9, 0.999],
+            accumulate: 1,
+            ema: None,
             batchnorm: Statistics::Train,
             freeze: Vec::new(),
+            thaw: Vec::new(),
             groups: Vec::new(),
             losses: vec![WeightedLoss { weight: 1.0, loss: LossName::CrossEntropy { label_smoothing: 0.0 } }],
             class_weights: None,
             clip_norm: None,
+            validation: None,
             operators: Operators::Swath,
             device: Device::Cpu,
             precision: Precision::F32,
@@ -179,99 +203,10 @@ pub(crate) struct Group {
     /// Pattern over parameter names: `*` stands for any run of characters, `?` for one.
     pub(crate) pattern: String,
     /// Factor on the learning rate.
-    #[serde(default = "one")]
+    #[serde(default = "losses::one")]
     pub(crate) lr_multiplier: f64,
     /// Weight decay in place of the optimiser's.
     pub(crate) weight_decay: Option<f64>,
-}
-
-/// A loss and its weight in the sum.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "toml::Table")]
-pub(crate) struct WeightedLoss {
-    /// Factor of this loss in the sum, 1 where it is left out.
-    pub(crate) weight: f64,
-    /// The loss and its own settings.
-    #[serde(flatten)]
-    pub(crate) loss: LossName,
-}
-
-impl TryFrom<toml::Table> for WeightedLoss {
-    type Error = String;
-
-    fn try_from(mut table: toml::Table) -> Result<Self, String> {
-        let weight = match table.remove("weight") {
-            None => 1.0,
-            Some(toml::Value::Float(weight)) => weight,
-            Some(toml::Value::Integer(weight)) => weight as f64,
-            Some(other) => return Err(format!("the weight of a loss is a number, not {other}")),
-        };
-        Ok(Self { weight, loss: table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())? })
-    }
-}
-
-/// A loss by name, with its settings.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum LossName {
-    CrossEntropy {
-        #[serde(default)]
-        label_smoothing: f64,
-    },
-    Dice {
-        #[serde(default)]
-        smooth: f64,
-    },
-    Jaccard {
-        #[serde(default)]
-        smooth: f64,
-    },
-    Tversky {
-        #[serde(default)]
-        smooth: f64,
-        #[serde(default = "half")]
-        alpha: f64,
-        #[serde(default = "half")]
-        beta: f64,
-        #[serde(default = "one")]
-        gamma: f64,
-    },
-    Focal {
-        #[serde(default = "two")]
-        gamma: f64,
-        alpha: Option<f64>,
-    },
-    BinaryCrossEntropy {
-        #[serde(default)]
-        label_smoothing: f64,
-    },
-    Lovasz,
-}
-
-fn half() -> f64 {
-    0.5
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-fn two() -> f64 {
-    2.0
-}
-
-impl From<LossName> for Loss {
-    fn from(name: LossName) -> Self {
-        match name {
-            LossName::CrossEntropy { label_smoothing } => Self::CrossEntropy { label_smoothing },
-            LossName::Dice { smooth } => Self::Dice { smooth },
-            LossName::Jaccard { smooth } => Self::Jaccard { smooth },
-            LossName::Tversky { smooth, alpha, beta, gamma } => Self::Tversky { smooth, alpha, beta, gamma },
-            LossName::Focal { gamma, alpha } => Self::Focal { gamma, alpha },
-            LossName::BinaryCrossEntropy { label_smoothing } => Self::BinaryCrossEntropy { label_smoothing },
-            LossName::Lovasz => Self::Lovasz,
-        }
-    }
 }
 
 impl Settings {
@@ -321,19 +256,7 @@ impl Settings {
         }
         self.recipe.classes.clone_from(&self.classes);
         self.recipe.drop_last = true;
-        if self.training.steps.is_some() && self.training.epochs.is_some() {
-            bail!("{}: training.steps and training.epochs are both set; keep one of them", config.display());
-        }
-        if let Some(weights) = &self.training.class_weights {
-            ensure!(
-                weights.len() == self.classes.len(),
-                "{}: training.class_weights has {} values for {} classes; give one per class",
-                config.display(),
-                weights.len(),
-                self.classes.len()
-            );
-        }
-        Ok(())
+        self.training.check(self.classes.len()).with_context(|| format!("{}", config.display()))
     }
 
     /// Takes another catalog: its file, or the folder that holds it.
@@ -368,7 +291,8 @@ impl Settings {
         options.losses = training.losses.iter().map(|term| (term.weight, term.loss.into())).collect();
         options.ignore_index = Some(i64::from(IGNORE));
         options.class_weights.clone_from(&training.class_weights);
-        options.optimizer = optimizer(training.optimizer, training.weight_decay, training.momentum);
+        options.optimizer = training.optimizer();
+        options.ema_decay = training.ema;
         options.momentum_input = training.schedule.momentum(0, 1).is_some();
         options.groups = training.groups.iter().map(Group::to_parameter_group).collect();
         options.clip_norm = training.clip_norm;
@@ -404,7 +328,7 @@ impl Training {
     /// Optimiser steps in all, with so many batches to an epoch.
     pub(crate) fn total_steps(&self, batches_per_epoch: u64) -> u64 {
         match self.epochs {
-            Some(epochs) => (epochs * batches_per_epoch as f64).ceil() as u64,
+            Some(epochs) => self.steps_of(epochs, batches_per_epoch),
             None => self.steps.unwrap_or(DEFAULT_STEPS),
         }
     }
@@ -414,6 +338,19 @@ impl Training {
         self.precision = flags.precision.unwrap_or(self.precision);
         self.tf32 |= flags.tf32;
         self.nhwc |= flags.prefer_nhwc;
+    }
+
+    /// The optimiser with the settings that are its own.
+    fn optimizer(&self) -> Optimizer {
+        let mut optimizer = optimizer(self.optimizer, self.weight_decay, self.momentum);
+        match &mut optimizer {
+            Optimizer::Adam { beta1, beta2, .. } | Optimizer::AdamW { beta1, beta2, .. } => {
+                [*beta1, *beta2] = self.betas;
+            }
+            Optimizer::Sgd { nesterov, .. } => *nesterov = self.nesterov,
+            _ => {}
+        }
+        optimizer
     }
 
     /// How its graphs are to be run.

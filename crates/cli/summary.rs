@@ -9,6 +9,7 @@ use swath_loader::{Chip, Dataset, Part};
 use crate::commands::finetune::Finished;
 use crate::network::sha256_file;
 use crate::report::{self, BandHistogram, Picture, Provenance, Sample, Step, TrainingData};
+use crate::run_folder::Validated;
 use crate::settings::Settings;
 
 /// Colours that stay apart for most eyes, after Okabe and Ito (2008), with three more; repeated beyond eleven classes.
@@ -51,10 +52,12 @@ pub(crate) fn run(name: &str, finished: &Finished) -> Result<report::Run> {
         loss: f64::from(record.loss),
         learning_rate: record.learning_rate,
     };
+    let validation =
+        |validated: &Validated| report::Validation { step: validated.step, loss: None, miou: validated.mean_iou };
     Ok(report::Run {
         name: name.to_owned(),
         steps: steps.iter().map(step).collect(),
-        validations: Vec::new(),
+        validations: finished.record.validations.iter().map(validation).collect(),
         evaluation: Some(finished.scores.to_report()),
         training_s: Some(finished.record.training_s),
     })

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::{DataType, Dimension, Graph, Patch, ValueInfo};
 use crate::infer::{Facts, infer_graph};
 use crate::model::Model;
-use crate::options::TrainingOptions;
+use crate::options::{ParameterGroup, Thaw, TrainingOptions};
 use crate::parameters::{Parameter, parameters, separate};
 use crate::pattern::matches_parameter;
 use crate::precision::in_mixed_precision;
@@ -70,8 +70,20 @@ fn trained(all: &[Parameter], options: &TrainingOptions) -> Result<Vec<Parameter
             return Err(Error::Options { reason });
         }
     }
-    let frozen = |p: &&&Parameter| options.freeze.iter().any(|pattern| matches_parameter(pattern, p));
-    let trained: Vec<Parameter> = candidates.iter().filter(|p| !frozen(p)).map(|&p| p.clone()).collect();
+    let frozen = |p: &Parameter| options.freeze.iter().any(|pattern| matches_parameter(pattern, p));
+    for Thaw { pattern, .. } in &options.thaw {
+        if !candidates.iter().any(|p| frozen(p) && matches_parameter(pattern, p)) {
+            let reason = format!("the pattern '{pattern}' thaws nothing: no frozen parameter has such a name");
+            return Err(Error::Options { reason });
+        }
+    }
+    for ParameterGroup { pattern, .. } in &options.groups {
+        if !candidates.iter().any(|p| options.begins(p).is_some() && matches_parameter(pattern, p)) {
+            let reason = format!("the group pattern '{pattern}' matches no trained parameter");
+            return Err(Error::Options { reason });
+        }
+    }
+    let trained: Vec<Parameter> = candidates.iter().filter(|p| options.trains(p)).map(|&p| p.clone()).collect();
     if trained.is_empty() {
         let parameters = candidates.len();
         return Err(Error::NothingToTrain { parameters, frozen: parameters });

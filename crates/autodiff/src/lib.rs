@@ -35,7 +35,7 @@ pub use inspect::{Inspection, ParameterInfo};
 pub use loss::Loss;
 pub use model::Model;
 pub use optimizer::Optimizer;
-pub use options::{BatchNormMode, Lowering, ParameterGroup, Precision, TrainingOptions};
+pub use options::{BatchNormMode, Lowering, ParameterGroup, Precision, Thaw, TrainingOptions};
 pub use rules::{SupportedOperator, supported_operators};
 pub use training_graph::{Role, StateTensor, TrainingGraph, gradient_graph, training_graph};
 pub use vector_jacobian::vector_jacobian;

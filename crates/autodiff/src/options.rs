@@ -3,6 +3,8 @@
 use crate::graph::DataType;
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
+use crate::parameters::Parameter;
+use crate::pattern::matches_parameter;
 
 /// Which statistics BatchNormalization uses while training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,6 +63,15 @@ pub struct ParameterGroup {
     pub weight_decay: Option<f64>,
 }
 
+/// Frozen parameters that begin to train later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thaw {
+    /// Glob over parameter names.
+    pub pattern: String,
+    /// Steps done before they begin: their optimiser counts from there.
+    pub after_step: u64,
+}
+
 /// All that decides the form of a training graph.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingOptions {
@@ -73,6 +84,10 @@ pub struct TrainingOptions {
     pub momentum_input: bool,
     /// Globs over parameter names; a parameter that any of them matches is not trained.
     pub freeze: Vec<String>,
+    /// What of the frozen begins to train, and when; a graph takes part of it up to `steps_done`.
+    pub thaw: Vec<Thaw>,
+    /// Steps done before this graph takes over.
+    pub steps_done: u64,
     /// Losses and their weights; the graph's loss is their weighted sum.
     pub losses: Vec<(f64, Loss)>,
     /// Target value of pixels that do not count.
@@ -102,6 +117,8 @@ impl TrainingOptions {
             batchnorm: BatchNormMode::Train,
             momentum_input: false,
             freeze: Vec::new(),
+            thaw: Vec::new(),
+            steps_done: 0,
             losses: vec![(1.0, Loss::cross_entropy())],
             ignore_index: None,
             class_weights: None,
@@ -112,5 +129,18 @@ impl TrainingOptions {
             lowering: Lowering::Plain,
             precision: Precision::Float32,
         }
+    }
+    /// Steps done when a parameter begins to train; `None` for one that stays frozen.
+    pub(crate) fn begins(&self, parameter: &Parameter) -> Option<u64> {
+        if !self.freeze.iter().any(|pattern| matches_parameter(pattern, parameter)) {
+            return Some(0);
+        }
+        let thawed = self.thaw.iter().filter(|thaw| matches_parameter(&thaw.pattern, parameter));
+        thawed.map(|thaw| thaw.after_step).min()
+    }
+
+    /// Whether a parameter trains in this graph.
+    pub(crate) fn trains(&self, parameter: &Parameter) -> bool {
+        self.begins(parameter).is_some_and(|begins| begins <= self.steps_done)
     }
 }

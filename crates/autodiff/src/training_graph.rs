@@ -83,6 +83,8 @@ impl TrainingGraph {
     pub const LOSS: &'static str = "loss";
     /// The network's output: float32 `[N, classes, H, W]`.
     pub const LOGITS: &'static str = "logits";
+    /// Prefix of the state name of a parameter's moving average.
+    pub const AVERAGE: &'static str = "ema/";
 }
 
 /// Forward, loss and backward as one graph.
@@ -171,7 +173,7 @@ pub(crate) fn with_state(
 fn initial(graph: &Graph, update: &Update, shape: &[usize]) -> Result<Vec<f32>> {
     let source = match update.role {
         Role::Moment | Role::GradientSum => return Ok(vec![0.0; shape.iter().product()]),
-        Role::Average => update.name.strip_prefix(optimizer::AVERAGE).unwrap_or(&update.name),
+        Role::Average => update.name.strip_prefix(TrainingGraph::AVERAGE).unwrap_or(&update.name),
         Role::Parameter | Role::RunningStatistic => &update.name,
     };
     let values = graph.initializers().get(source).and_then(|t| t.as_f32()).map(<[f32]>::to_vec);

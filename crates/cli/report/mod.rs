@@ -22,6 +22,7 @@ use anyhow::{Context, Result};
 
 pub(crate) use model::{
     BandHistogram, Class, ClassScore, Evaluation, Picture, Provenance, Run, RunReport, Sample, Step, TrainingData,
+    Validation,
 };
 
 /// Writes `report` to `path`. The file appears whole or not at all.

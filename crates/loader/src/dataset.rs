@@ -268,17 +268,28 @@ impl Dataset {
     /// As [`Dataset::train`].
     pub fn train_from(&self, epoch: u64, first_batch: u64) -> Result<Batches, Error> {
         self.normaliser()?;
+        Batches::start(self.clone(), self.schedule(epoch, first_batch)?)
+    }
+
+    /// How many batches a training epoch has, by its plan: no sample is read for it.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPart`]; whatever reading labels can fail with, where classes are balanced.
+    pub fn batches_per_epoch(&self) -> Result<u64, Error> {
+        Ok(self.schedule(0, 0)?.batches())
+    }
+
+    fn schedule(&self, epoch: u64, first_batch: u64) -> Result<Schedule, Error> {
         let plan = self.plan()?;
         let chips = self.shard(plan.epoch(self.inner.recipe.seed, epoch));
-        let schedule = Schedule {
+        Ok(Schedule {
             chips,
             first_batch,
             batch: self.inner.recipe.batch,
             drop_last: self.inner.recipe.drop_last,
             output_px: self.inner.recipe.output_px,
             training: Some((plan, epoch)),
-        };
-        Batches::start(self.clone(), schedule)
+        })
     }
 
     /// The batches that cover a part of the ground, each pixel counting once; not augmented.

@@ -119,7 +119,7 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    fn batches(&self) -> u64 {
+    pub(crate) fn batches(&self) -> u64 {
         let count = if self.drop_last { self.chips.len() / self.batch } else { self.chips.len().div_ceil(self.batch) };
         count as u64
     }

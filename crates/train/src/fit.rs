@@ -138,7 +138,7 @@ pub struct FitOptions {
     pub learning_rate: f64,
     /// Course of the learning rate.
     pub schedule: Schedule,
-    /// Validate after every so many steps; always after the last one.
+    /// Validate after every so many steps; always when training is over.
     pub validate_every: Option<u64>,
     /// Save after every so many steps; always after the last one.
     pub save_every: Option<u64>,
@@ -146,6 +146,8 @@ pub struct FitOptions {
     pub larger_is_better: bool,
     /// Stop after so many validations in a row without a better score.
     pub patience: Option<u64>,
+    /// A score is better when it beats the best one by more than this.
+    pub min_delta: f64,
 }
 
 impl Default for FitOptions {
@@ -160,6 +162,7 @@ impl Default for FitOptions {
             save_every: None,
             larger_is_better: true,
             patience: None,
+            min_delta: 0.0,
         }
     }
 }
@@ -210,6 +213,14 @@ pub enum Outcome {
     EarlyStopped,
 }
 
+impl Outcome {
+    /// Whether training is over. A run that goes on later must not be judged at a moment that an uninterrupted one passes
+    /// by: a plateau schedule remembers every validation.
+    fn is_final(self) -> bool {
+        matches!(self, Self::Finished | Self::EarlyStopped | Self::OutOfBatches)
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -248,7 +259,7 @@ pub fn fit<T: Task>(
         run.step(batch?, started, ahead)?;
         run.after_step()?;
     };
-    if outcome != Outcome::Stopped {
+    if outcome.is_final() {
         run.validate()?;
     }
     run.save(&[Mark::Last])?;
@@ -266,15 +277,24 @@ impl FitOptions {
         self.schedule.momentum(progress.step, self.steps)
     }
 
-    fn check(&self) -> Result<()> {
+    /// Checks the settings; [`fit`] does so before its first batch.
+    ///
+    /// # Errors
+    /// When a setting is out of its range.
+    pub fn check(&self) -> Result<()> {
         let rate = self.learning_rate;
         if !(rate > 0.0 && rate.is_finite()) {
             return Err(TrainError::setting("the learning rate", rate, "above 0"));
         }
-        for (what, every) in [("validate_every", self.validate_every), ("save_every", self.save_every)] {
-            if every == Some(0) {
+        let counts =
+            [("validate_every", self.validate_every), ("save_every", self.save_every), ("patience", self.patience)];
+        for (what, count) in counts {
+            if count == Some(0) {
                 return Err(TrainError::setting(what, 0, "at least 1, or left out"));
             }
+        }
+        if !(self.min_delta >= 0.0 && self.min_delta.is_finite()) {
+            return Err(TrainError::setting("min_delta", self.min_delta, "0 or more"));
         }
         self.schedule.check(self.steps)
     }
@@ -295,7 +315,7 @@ impl<T: Task> Run<'_, T> {
             Some(Outcome::Finished)
         } else if options.until.is_some_and(|until| progress.step >= until) {
             Some(Outcome::Paused)
-        } else if options.patience.is_some_and(|patience| progress.stale >= patience.max(1)) {
+        } else if options.patience.is_some_and(|patience| progress.stale >= patience) {
             Some(Outcome::EarlyStopped)
         } else if stop.load(Ordering::Relaxed) {
             Some(Outcome::Stopped)
@@ -356,7 +376,10 @@ impl<T: Task> Run<'_, T> {
         let Some(score) = self.task.validate(step)? else { return Ok(()) };
         let larger = self.options.larger_is_better;
         self.progress.plateau.observe(&self.options.schedule, score, larger);
-        let better = |best: Best| if larger { score > best.score } else { score < best.score };
+        let gain = |best: Best| if larger { score - best.score } else { best.score - score };
+        let better = |best: Best| gain(best) > self.options.min_delta;
+        // What was saved at this step does not know of the validation.
+        self.saved = None;
         if score.is_finite() && self.progress.best.is_none_or(better) {
             (self.progress.best, self.progress.stale) = (Some(Best { score, step }), 0);
             self.save(&[Mark::Best, Mark::Last])

@@ -2,7 +2,7 @@
 
 mod updates;
 
-pub(crate) use updates::{AVERAGE, Update, updates};
+pub(crate) use updates::{Update, updates};
 
 use crate::graph::Attribute;
 

@@ -2,16 +2,13 @@
 
 use super::Optimizer;
 use crate::builder::Builder;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::DataType;
 use crate::infer::Fact;
 use crate::options::{ParameterGroup, TrainingOptions};
 use crate::parameters::Parameter;
 use crate::pattern::matches_parameter;
 use crate::training_graph::{Role, TrainingGraph};
-
-/// Prefix of the name of a parameter's moving average.
-pub(crate) const AVERAGE: &str = "ema/";
 
 /// A piece of state: the value that takes it, and the value that holds the updated one.
 pub(crate) struct Update {
@@ -27,7 +24,6 @@ pub(crate) fn updates(
     gradients: &[(Parameter, String)],
     builder: &mut Builder,
 ) -> Result<Vec<Update>> {
-    check_groups(&options.groups, gradients)?;
     let clip = match options.clip_norm {
         Some(largest) => Some(clip_factor(largest, gradients, builder)?),
         None => None,
@@ -35,7 +31,8 @@ pub(crate) fn updates(
     let (mut parameters, mut moments, mut averages) = (Vec::new(), Vec::new(), Vec::new());
     for (parameter, gradient) in gradients {
         let group = options.groups.iter().find(|g| matches_parameter(&g.pattern, parameter));
-        let scalars = Scalars { clip: clip.as_deref(), momentum: options.momentum_input };
+        let count = step_number(options.begins(parameter).unwrap_or(0), builder)?;
+        let scalars = Scalars { step: &count, clip: clip.as_deref(), momentum: options.momentum_input };
         let (updated, mut new_moments) = step(&options.optimizer, group, parameter, gradient, scalars, builder)?;
         if let Some(decay) = options.ema_decay {
             averages.push(average(decay, &parameter.name, &updated, builder)?);
@@ -47,19 +44,22 @@ pub(crate) fn updates(
     Ok(parameters.into_iter().chain(moments).chain(averages).collect())
 }
 
-fn check_groups(groups: &[ParameterGroup], gradients: &[(Parameter, String)]) -> Result<()> {
-    match groups.iter().find(|g| !gradients.iter().any(|(p, _)| matches_parameter(&g.pattern, p))) {
-        Some(group) => {
-            let reason = format!("the group pattern '{}' matches no trained parameter", group.pattern);
-            Err(Error::Options { reason })
-        }
-        None => Ok(()),
+/// Number of the step for parameters that began after so many steps.
+fn step_number(began: u64, builder: &mut Builder) -> Result<String> {
+    if began == 0 {
+        return Ok(TrainingGraph::STEP.to_owned());
     }
+    builder.once(&format!("steps since {began}"), |b| {
+        let before = b.scalar(began as f64)?;
+        b.sub(TrainingGraph::STEP, &before)
+    })
 }
 
-/// Scalars that every parameter's step shares.
+/// Scalars of a parameter's step.
 #[derive(Clone, Copy)]
 struct Scalars<'a> {
+    /// Number of the step, counted from 1.
+    step: &'a str,
     /// Factor on all gradients.
     clip: Option<&'a str>,
     /// Whether the first decay is an input of the graph.
@@ -93,7 +93,7 @@ fn step(
         inputs.push(String::new());
     }
     inputs.push(rate);
-    inputs.push(TrainingGraph::STEP.to_owned());
+    inputs.push(scalars.step.to_owned());
     inputs.extend(scalars.clip.map(str::to_owned));
     if scalars.momentum && !states.is_empty() {
         if scalars.clip.is_none() {
@@ -129,7 +129,7 @@ fn clip_factor(largest: f64, gradients: &[(Parameter, String)], builder: &mut Bu
 
 /// average decay + parameter (1 - decay), after the step.
 fn average(decay: f64, parameter: &str, updated: &str, builder: &mut Builder) -> Result<Update> {
-    let name = format!("{AVERAGE}{parameter}");
+    let name = format!("{}{parameter}", TrainingGraph::AVERAGE);
     builder.facts.insert(&name, Fact::new(DataType::F32, &builder.dims(parameter)?))?;
     let kept = builder.scale(&name, decay)?;
     let came = builder.scale(updated, 1.0 - decay)?;

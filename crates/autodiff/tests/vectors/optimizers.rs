@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use swath_autodiff::{Loss, Optimizer, ParameterGroup, Role, TrainingGraph, TrainingOptions, training_graph};
+use swath_autodiff::{Loss, Optimizer, ParameterGroup, Role, Thaw, TrainingGraph, TrainingOptions, training_graph};
 
 use crate::evaluator::{Array, Values, run};
 use crate::{close, shifted};
@@ -122,6 +122,31 @@ fn averages_follow_the_updated_parameter() {
     close(&state["net.shift"].data, &[0.0, 5.0], 1e-12, "parameter");
     // 0.75 old + 0.25 new
     close(&state["ema/net.shift"].data, &[0.75, 3.5], 1e-12, "average");
+}
+
+#[test]
+fn a_thawed_parameter_counts_its_steps_from_its_own_beginning() {
+    let source = shifted(&[1, 1, 1, 3], &[1.0, -2.0, 0.5]);
+    let thaw = Thaw { pattern: "*.shift".into(), after_step: 40 };
+    let frozen = TrainingOptions { freeze: vec!["net.*".into()], thaw: vec![thaw], ..options(Optimizer::adamw(), 3) };
+    assert!(training_graph(&source, &TrainingOptions { steps_done: 39, ..frozen.clone() }).is_err(), "still frozen");
+    let train = |options: &TrainingOptions, first: f64| {
+        let graph = training_graph(&source, options).unwrap();
+        let mut state = start(&graph);
+        for n in 0..3 {
+            let scalars = [(TrainingGraph::LEARNING_RATE, 0.1), (TrainingGraph::STEP, first + f64::from(n))];
+            step(&graph, &mut state, &[0.25, 0.5, -1.0], &scalars);
+        }
+        state
+    };
+    // Bias corrections depend on the step number, so the fourth decimal already tells steps 41 to 43 from 1 to 3.
+    let thawed = train(&TrainingOptions { steps_done: 40, ..frozen.clone() }, 41.0);
+    let anew = train(&options(Optimizer::adamw(), 3), 1.0);
+    assert_eq!(thawed, anew);
+
+    let nothing = Thaw { pattern: "other.*".into(), after_step: 1 };
+    let error = training_graph(&source, &TrainingOptions { thaw: vec![nothing], ..frozen }).unwrap_err();
+    assert!(error.to_string().contains("'other.*' thaws nothing"), "{error}");
 }
 
 #[test]

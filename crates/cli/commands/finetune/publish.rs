@@ -186,6 +186,12 @@ fn hyperparameters(settings: &Settings, finished: &Finished) -> Map<String, Valu
         ("losses".to_owned(), json!(training.losses)),
         ("batchnorm".to_owned(), json!(training.batchnorm)),
         ("freeze".to_owned(), json!(training.freeze)),
+        ("thaw".to_owned(), json!(training.thaw)),
+        ("groups".to_owned(), json!(training.groups)),
+        ("clip_norm".to_owned(), json!(training.clip_norm)),
+        ("accumulate".to_owned(), training.accumulate.into()),
+        ("ema".to_owned(), json!(training.ema)),
+        ("validation".to_owned(), json!(training.validation)),
         ("seed".to_owned(), settings.recipe.seed.into()),
     ])
 }

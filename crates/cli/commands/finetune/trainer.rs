@@ -1,32 +1,41 @@
-//! The work of the training loop: batches into the session, state into checkpoints, progress to the terminal and to disk.
+//! The work of the training loop: batches into the engine, state into checkpoints, progress to the terminal and to disk.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 
 use anyhow::{Context, Error, Result};
-use ndarray::arr0;
 use serde::{Deserialize, Serialize};
-use swath_autodiff::TrainingGraph;
-use swath_loader::Batch;
-use swath_train::checkpoint::{CheckpointStore, Mark};
+use swath_autodiff::Model;
+use swath_loader::{Batch, Dataset, Part};
+use swath_train::checkpoint::{CheckpointStore, Mark, SavedTensor};
 use swath_train::fit::{self, StepAt, StepRecord, Stepped, Task};
-use swath_train::{StepInputs, TrainSession};
+use swath_train::{InferenceSession, SessionOptions};
 
+use super::engine::{Engine, into_network};
+use crate::judge::judge;
 use crate::progress::Progress;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{RunFolder, Validated};
+use crate::scores::Scores;
+use crate::settings::{Keep, Metric, Settings};
 
 /// What a checkpoint holds besides tensors.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Saved {
     pub(super) progress: fit::Progress,
+    /// Scores on the validation part so far.
+    pub(super) validations: Vec<Validated>,
     /// Settings that training began with, as TOML: a run goes on with the same ones.
     pub(super) settings: String,
 }
 
-/// A training session at work in a run's folder.
+/// A network in training at work in a run's folder.
 #[derive(Debug)]
-pub(super) struct Trainer {
-    pub(super) session: TrainSession,
+pub(super) struct Trainer<'a> {
+    pub(super) engine: Engine,
+    /// Scores on the validation part so far.
+    pub(super) validations: Vec<Validated>,
+    model: &'a Model,
+    judge: Option<Judge<'a>>,
     store: CheckpointStore,
     settings: String,
     history: File,
@@ -35,52 +44,131 @@ pub(super) struct Trainer {
     total_s: f64,
 }
 
-impl Trainer {
-    /// Begins in `folder`, or goes on after `resumed` steps: the history is cut back to them.
+/// Judges a network while it is in training.
+#[derive(Debug)]
+pub(super) struct Judge<'a> {
+    dataset: &'a Dataset,
+    classes: &'a [String],
+    session: SessionOptions,
+    metric: Metric,
+}
+
+impl<'a> Judge<'a> {
+    /// The judge that the settings ask for.
+    pub(super) fn new(settings: &'a Settings, dataset: &'a Dataset) -> Option<Self> {
+        let metric = settings.training.validation.as_ref()?.metric;
+        Some(Self { dataset, classes: &settings.classes, session: settings.training.session_options(), metric })
+    }
+
+    fn judge(&self, step: u64, network: &Model) -> Result<Validated> {
+        let mut session = InferenceSession::from_bytes(&network.to_bytes()?, &self.session)?;
+        let judgement = judge(self.dataset, Part::Validate, &mut session, self.classes.len(), 0)?;
+        let scores = Scores::new(&Part::Validate.to_string(), self.classes, &judgement.confusion);
+        Ok(Validated { step, score: self.metric.of(&scores), mean_iou: scores.mean_iou })
+    }
+}
+
+/// Where a run stands when it is taken up.
+#[derive(Debug, Default)]
+pub(super) struct Start {
+    /// Steps done.
+    pub(super) step: u64,
+    /// Steps in all.
+    pub(super) total: u64,
+    /// Scores on the validation part so far.
+    pub(super) validations: Vec<Validated>,
+    /// The settings as a checkpoint keeps them.
+    pub(super) settings: String,
+}
+
+impl<'a> Trainer<'a> {
+    /// Begins in `folder`, or goes on from `start`: the history is cut back to it.
     pub(super) fn new(
-        session: TrainSession,
+        engine: Engine,
+        model: &'a Model,
+        judge: Option<Judge<'a>>,
         folder: &RunFolder,
-        settings: String,
-        total: u64,
-        resumed: u64,
+        start: Start,
     ) -> Result<Self> {
         let path = folder.history();
-        let kept = if resumed > 0 { folder.read_history()? } else { Vec::new() };
-        let lines = kept.iter().filter(|record| record.step <= resumed).map(serde_json::to_string);
+        let kept = if start.step > 0 { folder.read_history()? } else { Vec::new() };
+        let lines = kept.iter().filter(|record| record.step <= start.step).map(serde_json::to_string);
         let text: String = lines.map(|line| line.map(|line| line + "\n")).collect::<Result<_, _>>()?;
         crate::run_folder::write_text(&path, &text)?;
         let history =
             OpenOptions::new().append(true).open(&path).with_context(|| format!("cannot write {}", path.display()))?;
         let store = CheckpointStore::new(folder.checkpoint());
-        let bar = Progress::new("train", total, "steps");
-        Ok(Self { session, store, settings, history, bar, waited_s: 0.0, total_s: 0.0 })
+        let bar = Progress::new("train", start.total, "steps");
+        let Start { validations, settings, .. } = start;
+        let (waited_s, total_s) = (0.0, 0.0);
+        Ok(Self { engine, validations, model, judge, store, settings, history, bar, waited_s, total_s })
+    }
+
+    /// Goes on with another engine, which `make` gives and which takes over the state of this one.
+    pub(super) fn with_engine(self, make: impl FnOnce() -> Result<Engine>) -> Result<Self> {
+        let state = self.engine.state()?.into_iter();
+        let state: Vec<_> = state.map(|tensor| (tensor.name.to_owned(), tensor.values.into_owned())).collect();
+        let Self { engine, validations, model, judge, store, settings, history, bar, waited_s, total_s } = self;
+        // Two engines at once would take the memory of both.
+        drop(engine);
+        let mut engine = make()?;
+        engine.load(state.iter().map(|(name, values)| (name.as_str(), values.as_slice())))?;
+        Ok(Self { engine, validations, model, judge, store, settings, history, bar, waited_s, total_s })
     }
 
     /// Share of the training time that was spent waiting for data.
     pub(super) fn wait_share(&self) -> f64 {
         if self.total_s > 0.0 { self.waited_s / self.total_s } else { 0.0 }
     }
+
+    /// The network as it stands, or as it stood when it was best; and the step of that.
+    pub(super) fn network(&self, keep: Keep, progress: &fit::Progress) -> Result<(Model, u64)> {
+        match progress.best {
+            Some(best) if keep == Keep::Best && best.step != progress.step => {
+                let saved = self.store.load::<Saved>(Mark::Best)?;
+                let saved = saved.with_context(|| format!("{}: no best checkpoint", self.store.folder().display()))?;
+                Ok((self.network_of(&saved.tensors)?, best.step))
+            }
+            _ => Ok((self.current()?, progress.step)),
+        }
+    }
+
+    fn current(&self) -> Result<Model> {
+        let state = self.engine.state()?;
+        into_network(self.model, state.iter().map(|tensor| (tensor.name, tensor.role, &*tensor.values)))
+    }
+
+    fn network_of(&self, tensors: &[SavedTensor]) -> Result<Model> {
+        let state = self.engine.state()?;
+        let named = tensors.iter().filter_map(|tensor| {
+            let role = state.iter().find(|known| known.name == tensor.name)?.role;
+            Some((tensor.name.as_str(), role, tensor.values.as_slice()))
+        });
+        into_network(self.model, named)
+    }
 }
 
-impl Task for Trainer {
-    type Batch = Batch;
+impl Task for Trainer<'_> {
+    type Batch = Vec<Batch>;
     type Error = Error;
 
-    fn step(&mut self, batch: Batch, at: StepAt) -> Result<Stepped> {
-        let target = batch.target_i64();
-        let momentum = at.momentum.map(|momentum| arr0(momentum as f32));
-        let mut tensors =
-            vec![(TrainingGraph::INPUT, batch.image.view().into()), (TrainingGraph::TARGET, target.view().into())];
-        tensors.extend(momentum.as_ref().map(|momentum| (TrainingGraph::MOMENTUM, momentum.view().into())));
-        let inputs = StepInputs { tensors, learning_rate: at.learning_rate as f32, step: at.step };
-        let loss = self.session.step(&inputs)?.loss;
-        Ok(Stepped { loss, samples: batch.len() })
+    fn step(&mut self, batches: Vec<Batch>, at: StepAt) -> Result<Stepped> {
+        let loss = self.engine.step(&batches, at)?;
+        Ok(Stepped { loss, samples: batches.iter().map(Batch::len).sum() })
+    }
+
+    fn validate(&mut self, step: u64) -> Result<Option<f64>> {
+        let Some(judge) = &self.judge else { return Ok(None) };
+        let validated = judge.judge(step, &self.current()?)?;
+        self.validations.push(validated);
+        Ok(validated.score)
     }
 
     fn save(&mut self, progress: &fit::Progress, marks: &[Mark]) -> Result<()> {
         self.history.sync_data().context("cannot write the history")?;
-        let saved = Saved { progress: progress.clone(), settings: self.settings.clone() };
-        self.store.save(progress.step, &self.session.state()?, &saved, marks)?;
+        let (progress, validations) = (progress.clone(), self.validations.clone());
+        let saved = Saved { progress, validations, settings: self.settings.clone() };
+        self.store.save(saved.progress.step, &self.engine.state()?, &saved, marks)?;
         Ok(())
     }
 

@@ -99,6 +99,27 @@ fn it_stops_early_after_too_many_validations_without_a_better_score() {
     let mut script = Script { scores: vec![0.5, 0.4, 0.3, 0.35, 0.36], ..Script::default() };
     let summary = run(&mut script, &FitOptions { larger_is_better: false, ..options });
     assert_eq!(summary.progress.best, Some(Best { score: 0.3, step: 3 }), "smaller is better");
+
+    let mut script = Script { scores: vec![0.5, 0.55, 0.58, 0.65], ..Script::default() };
+    let options = FitOptions { validate_every: Some(1), patience: Some(2), min_delta: 0.1, ..steps(100) };
+    let summary = run(&mut script, &options);
+    assert_eq!(summary.progress.best, Some(Best { score: 0.5, step: 1 }), "gains of less than a tenth do not count");
+    assert_eq!(summary.outcome, Outcome::EarlyStopped);
+}
+
+#[test]
+fn a_best_score_at_the_end_is_marked_though_the_step_was_saved_before() {
+    let mut script = Script { scores: vec![0.5, 0.6], ..Script::default() };
+    run(&mut script, &FitOptions { validate_every: Some(4), save_every: Some(3), ..steps(6) });
+    assert_eq!(script.validated, [4, 6]);
+    assert_eq!(script.saved.last(), Some(&(6, vec![Mark::Best, Mark::Last])));
+}
+
+#[test]
+fn a_pause_between_two_validations_is_not_judged() {
+    let mut script = Script { scores: vec![0.5, 0.6], ..Script::default() };
+    run(&mut script, &FitOptions { validate_every: Some(4), until: Some(6), ..steps(12) });
+    assert_eq!(script.validated, [4]);
 }
 
 #[test]

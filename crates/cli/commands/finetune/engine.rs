@@ -1,0 +1,103 @@
+//! What takes optimiser steps: one graph for a step on one batch, or two that first add up the gradients of several.
+
+use anyhow::{Context, Result};
+use ndarray::arr0;
+use swath_autodiff::{Model, Role, TrainingGraph, TrainingOptions, accumulating_graphs, training_graph, write_back};
+use swath_loader::Batch;
+use swath_train::fit::StepAt;
+use swath_train::{
+    AccumulatingSession, Execution, InputTensor, SessionOptions, StateValue, StepInputs, TrainError, TrainSession,
+};
+
+/// A network in training.
+#[derive(Debug)]
+pub(super) enum Engine {
+    /// A step is one batch.
+    Single(Box<TrainSession>),
+    /// A step is the mean over several batches.
+    Several(Box<AccumulatingSession>),
+}
+
+impl Engine {
+    /// Writes the graphs for `accumulate` batches a step and loads them.
+    pub(super) fn new(
+        model: &Model,
+        options: &TrainingOptions,
+        accumulate: usize,
+        session: &SessionOptions,
+    ) -> Result<Self> {
+        Ok(if accumulate > 1 {
+            Self::Several(Box::new(AccumulatingSession::new(&accumulating_graphs(model, options)?, session)?))
+        } else {
+            Self::Single(Box::new(TrainSession::new(&training_graph(model, options)?, session)?))
+        })
+    }
+
+    /// Takes one step; gives the mean loss of the batches.
+    pub(super) fn step(&mut self, batches: &[Batch], at: StepAt) -> Result<f32> {
+        let learning_rate = at.learning_rate as f32;
+        let momentum = at.momentum.map(|momentum| arr0(momentum as f32));
+        let momentum = momentum.iter().map(|momentum| (TrainingGraph::MOMENTUM, momentum.view().into()));
+        match self {
+            Self::Single(session) => {
+                let batch = batches.first().context("a step without a batch")?;
+                let target = batch.target_i64();
+                let mut tensors = arrays(batch, &target);
+                tensors.extend(momentum);
+                Ok(session.step(&StepInputs { tensors, learning_rate, step: at.step })?.loss)
+            }
+            Self::Several(session) => {
+                let mut sum = 0.0;
+                for batch in batches {
+                    sum += f64::from(session.accumulate(&arrays(batch, &batch.target_i64()))?);
+                }
+                session.update(learning_rate, at.step, &momentum.collect::<Vec<_>>())?;
+                Ok((sum / batches.len() as f64) as f32)
+            }
+        }
+    }
+
+    /// Parameters, moments, averages and running statistics.
+    pub(super) fn state(&self) -> Result<Vec<StateValue<'_>>, TrainError> {
+        match self {
+            Self::Single(session) => session.state(),
+            Self::Several(session) => session.state(),
+        }
+    }
+
+    /// Replaces state by name; what is not named stays.
+    pub(super) fn load<'v>(&mut self, tensors: impl IntoIterator<Item = (&'v str, &'v [f32])>) -> Result<()> {
+        match self {
+            Self::Single(session) => session.load_some(tensors)?,
+            Self::Several(session) => session.load_some(tensors)?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn execution(&self) -> &Execution {
+        match self {
+            Self::Single(session) => session.execution(),
+            Self::Several(session) => session.execution(),
+        }
+    }
+}
+
+fn arrays<'a>(batch: &'a Batch, target: &'a ndarray::Array3<i64>) -> Vec<(&'static str, InputTensor<'a>)> {
+    vec![(TrainingGraph::INPUT, batch.image.view().into()), (TrainingGraph::TARGET, target.view().into())]
+}
+
+/// The network with trained parameters and statistics; the moving average of a parameter, where there is one, takes its
+/// place.
+pub(super) fn into_network<'v>(
+    model: &Model,
+    state: impl IntoIterator<Item = (&'v str, Role, &'v [f32])>,
+) -> Result<Model> {
+    let state: Vec<_> = state.into_iter().collect();
+    let average = |name: &str| {
+        let of = |tensor: &str| tensor.strip_prefix(TrainingGraph::AVERAGE) == Some(name);
+        state.iter().find(|(tensor, role, _)| *role == Role::Average && of(tensor)).map(|(_, _, values)| *values)
+    };
+    let kept = state.iter().filter(|(_, role, _)| matches!(role, Role::Parameter | Role::RunningStatistic));
+    let tensors = kept.map(|(name, _, values)| (*name, average(name).unwrap_or(values)));
+    Ok(write_back(model, tensors)?)
+}
