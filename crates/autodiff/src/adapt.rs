@@ -163,6 +163,9 @@ fn change_head(graph: &Graph, classes: usize, seed: u64, report: &mut Adaptation
     if old == classes {
         return Ok(Patch::default());
     }
+    if tensor.len() == 0 {
+        return Err(refuse(format!("the head '{name}' has no weights: its dimensions are {:?}", tensor.dims())));
+    }
     let mut patch = Patch { outputs: Some(with_channels(graph.outputs(), &output.name, classes)), ..Patch::default() };
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let fan_in = channels * height * width;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::error::{Error, Result};
 use crate::graph::{DataType, Dimension, Graph, Patch, ValueInfo};
 use crate::infer::{Facts, infer_graph};
+use crate::inspect::score_output;
 use crate::model::Model;
 use crate::options::{ParameterGroup, Thaw, TrainingOptions};
 use crate::parameters::{Parameter, parameters, separate};
@@ -118,8 +119,7 @@ fn check_bands(input: &ValueInfo, options: &TrainingOptions) -> Result<()> {
 /// Input named `x` with its shape fixed, first output named `logits`; values that had those names get others.
 fn with_standard_names(graph: Graph, options: &TrainingOptions) -> Result<Graph> {
     let input = image_input(&graph)?;
-    let output =
-        graph.outputs().first().ok_or_else(|| Error::NotSegmentation { what: "graph has no output".into() })?;
+    let output = score_output(&graph)?;
     let wanted = BTreeMap::from([
         (input.name.clone(), TrainingGraph::INPUT.to_owned()),
         (output.name.clone(), TrainingGraph::LOGITS.to_owned()),

@@ -95,9 +95,16 @@ fn unclear(what: &str) -> Error {
     Error::NotSegmentation { what: what.to_owned() }
 }
 
-/// The output with the classes' scores: the first, which has four axes where the exporter declared any.
+/// The output with the classes' scores, which has four axes where the exporter declared any.
 pub(crate) fn score_output(graph: &Graph) -> Result<&ValueInfo> {
-    let output = graph.outputs().first().ok_or_else(|| unclear("graph has no output"))?;
+    let output = match graph.outputs() {
+        [output] => output,
+        [] => return Err(unclear("graph has no output")),
+        outputs => {
+            let names: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).take(8).collect();
+            return Err(unclear(&format!("graph has {} outputs ({}); keep one", outputs.len(), names.join(", "))));
+        }
+    };
     match output.dims.as_ref().map(Vec::len).filter(|axes| *axes != 4) {
         Some(axes) => Err(unclear(&format!("output '{}' has {axes} axes", output.name))),
         None => Ok(output),

@@ -6,7 +6,7 @@ use std::path::Path;
 use prost::Message;
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, SWATH_DOMAIN};
+use crate::graph::{Graph, Patch, SWATH_DOMAIN};
 use crate::onnx::proto::ModelProto;
 use crate::onnx::{model_from_proto, model_to_proto};
 
@@ -51,6 +51,19 @@ impl Model {
         let swath = graph.nodes().iter().any(|node| node.domain == SWATH_DOMAIN);
         let other_opsets = swath.then(|| (SWATH_DOMAIN.to_owned(), 1)).into_iter().collect();
         Ok(Self { graph, header: Header { opset, ir_version: 8, other_opsets, producer, ..Header::default() } })
+    }
+
+    /// The model with one of its outputs, and without what only the others needed.
+    ///
+    /// # Errors
+    /// When it has no output of this name.
+    pub fn with_output(&self, name: &str) -> Result<Self> {
+        let output = self.graph.outputs().iter().find(|output| output.name == name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = self.graph.outputs().iter().map(|output| output.name.as_str()).take(8).collect();
+            Error::NotSegmentation { what: format!("graph has no output '{name}' (it has: {})", names.join(", ")) }
+        })?;
+        let patch = Patch { outputs: Some(vec![output]), prune: true, ..Patch::default() };
+        Ok(Self { graph: self.graph.clone().patched(patch)?, header: self.header.clone() })
     }
 
     /// Reads a model and any external data beside it.

@@ -315,6 +315,112 @@ fn external_data_stays_inside_the_folder() {
     assert!(matches!(error, Error::ExternalData { .. }), "{error}");
 }
 
+#[test]
+fn external_data_is_read_only_as_far_as_dimensions_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |proto: &ModelProto| {
+        let path = folder.path().join("model.onnx");
+        std::fs::write(&path, proto.encode_to_vec()).unwrap();
+        Model::load(path)
+    };
+    // A file of holes: it takes no room on disk and 64 GiB in memory.
+    let holes = std::fs::File::create(folder.path().join("holes.bin")).unwrap();
+    holes.set_len(1 << 36).unwrap();
+    let mut whole = external("holes.bin", "0", "8");
+    initializer(&mut whole, "head.0.bias").external_data.truncate(1);
+    for proto in [whole, external("holes.bin", "0", "68719476736")] {
+        let started = Instant::now();
+        let error = load(&proto).unwrap_err();
+        assert!(matches!(error, Error::TensorData { expected: 8, found: 0x10_0000_0000, .. }), "{error}");
+        assert!(started.elapsed().as_secs() < 1);
+    }
+
+    // Many tensors that each want the whole of one file.
+    std::fs::write(folder.path().join("shared.bin"), [0u8; 8]).unwrap();
+    let mut many = external("shared.bin", "0", "8");
+    let tensor = initializer(&mut many, "head.0.bias").clone();
+    let again = |n: usize| TensorProto { name: Some(format!("again.{n}")), ..tensor.clone() };
+    graph(&mut many).initializer.extend((0..100).map(again));
+    let error = load(&many).unwrap_err();
+    assert!(matches!(error, Error::ExternalData { .. }), "{error}");
+}
+
+#[test]
+fn a_negative_dimension_of_a_tensor() {
+    let mut broken = proto();
+    initializer(&mut broken, "head.0.bias").dims = vec![-2];
+    assert!(failure(&broken).to_string().contains("negative dimension"));
+}
+
+#[test]
+fn a_head_without_weights() {
+    let mut broken = proto();
+    let weight = initializer(&mut broken, "head.0.weight");
+    (weight.dims[2], weight.dims[3]) = (0, 0);
+    weight.raw_data = Some(Vec::new());
+    let model = Model::from_bytes(&broken.encode_to_vec()).unwrap();
+    let error = adapt(&model, &Adaptation { classes: Some(9), ..Adaptation::default() }).unwrap_err();
+    assert!(error.to_string().contains("no weights"), "{error}");
+    assert!(training_graph(&model, &TrainingOptions::new(SHAPE)).is_err());
+}
+
+#[test]
+fn several_outputs_are_named_and_one_can_be_kept() {
+    let mut several = proto();
+    let graph = graph(&mut several);
+    let mut second = graph.output[0].clone();
+    second.name = graph.node[0].output.first().cloned();
+    graph.output.push(second);
+    let model = Model::from_bytes(&several.encode_to_vec()).unwrap();
+    let names: Vec<String> = model.graph().outputs().iter().map(|output| output.name.clone()).collect();
+    for error in [
+        model.inspect().unwrap_err(),
+        training_graph(&model, &TrainingOptions::new(SHAPE)).unwrap_err(),
+        adapt(&model, &Adaptation { classes: Some(9), ..Adaptation::default() }).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains(&names.join(", ")), "{error}");
+    }
+    training_graph(&model.with_output(&names[0]).unwrap(), &TrainingOptions::new(SHAPE)).unwrap();
+    assert!(model.with_output("elsewhere").unwrap_err().to_string().contains(&names[1]));
+}
+
+#[test]
+fn a_long_chain_needs_no_deep_stack() {
+    let mut long = proto();
+    let graph = graph(&mut long);
+    let input = graph.input[0].name.clone().unwrap();
+    for node in &mut graph.node {
+        node.input.iter_mut().filter(|name| **name == input).for_each(|name| *name = "link.20000".into());
+    }
+    let link = |n: usize| NodeProto {
+        op_type: Some("Relu".into()),
+        input: vec![if n == 0 { input.clone() } else { format!("link.{n}") }],
+        output: vec![format!("link.{}", n + 1)],
+        ..NodeProto::default()
+    };
+    // Last first, so that putting them in order takes the whole way as well.
+    graph.node.extend((0..20_000).rev().map(link));
+    let work = move || {
+        let model = Model::from_bytes(&long.encode_to_vec()).unwrap();
+        training_graph(&model, &TrainingOptions::new(SHAPE)).map(drop)
+    };
+    // A frame of 100 bytes for each link would not fit.
+    std::thread::Builder::new().stack_size(2_000_000).spawn(work).unwrap().join().unwrap().unwrap();
+}
+
+#[test]
+fn subgraphs_within_subgraphs() {
+    // The fields of the protobuf by hand: attribute.g = 6, graph.node = 1, node.attribute = 5, model.graph = 7.
+    let field = |number: u8, bytes: Vec<u8>| {
+        let mut length = Vec::new();
+        prost::encoding::encode_varint(bytes.len() as u64, &mut length);
+        [vec![number << 3 | 2], length, bytes].concat()
+    };
+    let deep = (0..5_000).fold(Vec::new(), |inner, _| field(1, field(5, field(6, inner))));
+    let bytes = [proto().encode_to_vec(), field(7, deep)].concat();
+    assert!(Model::from_bytes(&bytes).is_err());
+}
+
 /// Small steps of a linear congruential generator.
 struct Dice(u64);
 

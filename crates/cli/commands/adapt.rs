@@ -22,6 +22,9 @@ pub(crate) struct AdaptArgs {
     /// Pattern of parameter names that later trainings leave as they are (`*` any run of characters); may be given again.
     #[arg(long, value_name = "PATTERN")]
     freeze: Vec<String>,
+    /// The output to keep, of a network that has several.
+    #[arg(long, value_name = "NAME")]
+    keep_output: Option<String>,
     /// Seed of the new class head.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -33,11 +36,14 @@ pub(crate) struct AdaptArgs {
 /// Writes the changed network and says what changed.
 pub(crate) fn run(args: &AdaptArgs) -> Result<()> {
     ensure!(
-        args.bands.is_some() || args.classes.is_some() || !args.freeze.is_empty(),
-        "nothing to adapt: give --bands, --classes or --freeze"
+        args.bands.is_some() || args.classes.is_some() || args.keep_output.is_some() || !args.freeze.is_empty(),
+        "nothing to adapt: give --bands, --classes, --keep-output or --freeze"
     );
     let about = || format!("{}", args.model.display());
-    let model = Model::load(&args.model).with_context(about)?;
+    let mut model = Model::load(&args.model).with_context(about)?;
+    if let Some(name) = &args.keep_output {
+        model = model.with_output(name).with_context(about)?;
+    }
     let wanted = Adaptation { input_channels: args.bands, classes: args.classes, seed: args.seed };
     let (mut adapted, report) = adapt(&model, &wanted).with_context(about)?;
     if !args.freeze.is_empty() {

@@ -137,7 +137,9 @@ fn sizes(query: &Query<'_>, name: &str, count: usize) -> Result<Option<Vec<usize
     let Some(values) = query.node.ints(name) else { return Ok(None) };
     let fits = values.len() == count && values.iter().all(|v| (0..=LARGEST_SETTING).contains(v));
     if !fits {
-        return Err(query.node.error(format!("its attribute {name} is {values:?}; {count} sizes are needed")));
+        return Err(query.node.error(format!(
+            "its attribute {name} is {values:?}; {count} sizes from 0 to {LARGEST_SETTING} are needed"
+        )));
     }
     Ok(Some(values.iter().map(|&v| v as usize).collect()))
 }

@@ -1,5 +1,7 @@
 //! Tensor data that lies in a file beside the model, and nowhere else.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
@@ -7,38 +9,61 @@ use std::path::{Component, Path, PathBuf};
 use super::proto::TensorProto;
 use crate::error::{Error, Result};
 
-/// Reads the external data of a tensor; `folder` is the model's, `None` where the model came as bytes.
-///
-/// Only a plain relative path that still lies under `folder` after links are resolved is opened.
-pub(super) fn read_external(proto: &TensorProto, folder: Option<&Path>) -> Result<Vec<u8>> {
-    let entries = proto.external();
-    let location = entries.get("location").copied().unwrap_or_default();
-    let refuse = |reason: String| Error::ExternalData {
-        tensor: proto.name.clone().unwrap_or_default(),
-        location: location.to_owned(),
-        reason,
-    };
-    let folder = folder.ok_or_else(|| refuse("the model came without a folder".into()))?;
-    let path = inside(folder, location).map_err(&refuse)?;
-    let number = |key: &str| match entries.get(key) {
-        None => Ok(None),
-        Some(text) => {
-            text.parse::<u64>().map(Some).map_err(|_| refuse(format!("{key} '{text}' is not a number of bytes")))
-        }
-    };
-    let offset = number("offset")?.unwrap_or(0);
-    let size = path.metadata().map_err(|e| refuse(e.to_string()))?.len();
-    let available =
-        size.checked_sub(offset).ok_or_else(|| refuse(format!("offset {offset} lies beyond its {size} bytes")))?;
-    let length = number("length")?.unwrap_or(available);
-    if length > available {
-        return Err(refuse(format!("{length} bytes at offset {offset} are wanted, it has {size} in all")));
+/// The folder of a model, where the data of its tensors may lie, and how much of each file has been read.
+pub(super) struct Beside<'a> {
+    folder: Option<&'a Path>,
+    read_bytes: RefCell<HashMap<PathBuf, u64>>,
+}
+
+/// Tensors may share data, but not so that a small file becomes a large model.
+const LARGEST_SHARING: u64 = 4;
+
+impl<'a> Beside<'a> {
+    /// `folder` is the model's; `None` where it came as bytes.
+    pub(super) fn new(folder: Option<&'a Path>) -> Self {
+        Self { folder, read_bytes: RefCell::default() }
     }
-    let mut file = File::open(&path).map_err(|e| refuse(e.to_string()))?;
-    file.seek(SeekFrom::Start(offset)).map_err(|e| refuse(e.to_string()))?;
-    let mut bytes = Vec::new();
-    file.take(length).read_to_end(&mut bytes).map_err(|e| refuse(e.to_string()))?;
-    Ok(bytes)
+
+    /// Reads the external data of a tensor, which is to have `wanted` bytes by its dimensions.
+    ///
+    /// Only a plain relative path that still lies under the folder after links are resolved is opened.
+    pub(super) fn read(&self, proto: &TensorProto, wanted: u128) -> Result<Vec<u8>> {
+        let entries = proto.external();
+        let location = entries.get("location").copied().unwrap_or_default();
+        let tensor = || proto.name.clone().unwrap_or_default();
+        let refuse = |reason: String| Error::ExternalData { tensor: tensor(), location: location.to_owned(), reason };
+        let folder = self.folder.ok_or_else(|| refuse("the model came without a folder".into()))?;
+        let path = inside(folder, location).map_err(&refuse)?;
+        let number = |key: &str| match entries.get(key) {
+            None => Ok(None),
+            Some(text) => {
+                text.parse::<u64>().map(Some).map_err(|_| refuse(format!("{key} '{text}' is not a number of bytes")))
+            }
+        };
+        let offset = number("offset")?.unwrap_or(0);
+        let size = path.metadata().map_err(|e| refuse(e.to_string()))?.len();
+        let available =
+            size.checked_sub(offset).ok_or_else(|| refuse(format!("offset {offset} lies beyond its {size} bytes")))?;
+        let length = number("length")?.unwrap_or(available);
+        if length > available {
+            return Err(refuse(format!("{length} bytes at offset {offset} are wanted, it has {size} in all")));
+        }
+        if u128::from(length) != wanted {
+            let (dims, found) = (proto.dims.clone(), u128::from(length));
+            return Err(Error::TensorData { tensor: tensor(), dims, expected: wanted, found });
+        }
+        let mut read_bytes = self.read_bytes.borrow_mut();
+        let total = read_bytes.entry(path.clone()).or_default();
+        *total = total.saturating_add(length);
+        if *total > size.saturating_mul(LARGEST_SHARING) {
+            return Err(refuse(format!("tensors together want {total} bytes of a file of {size}")));
+        }
+        let mut file = File::open(&path).map_err(|e| refuse(e.to_string()))?;
+        file.seek(SeekFrom::Start(offset)).map_err(|e| refuse(e.to_string()))?;
+        let mut bytes = Vec::new();
+        file.take(length).read_to_end(&mut bytes).map_err(|e| refuse(e.to_string()))?;
+        Ok(bytes)
+    }
 }
 
 fn inside(folder: &Path, location: &str) -> Result<PathBuf, String> {

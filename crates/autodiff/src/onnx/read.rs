@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::external::read_external;
+use super::external::Beside;
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type};
-use super::tensor::{dtype_from_onnx, tensor_from_proto};
+use super::tensor::{dtype_from_onnx, expected_bytes, tensor_from_proto};
 use super::upgrade::{MODERN, OLDEST_READ, upgraded};
 use crate::error::{Error, Result};
 use crate::graph::{Attribute, DataType, Dimension, Graph, Node, Tensor, ValueInfo};
@@ -39,7 +39,7 @@ pub(crate) fn model_from_proto(proto: ModelProto, folder: Option<&Path>) -> Resu
             .map(|e| (e.key.unwrap_or_default(), e.value.unwrap_or_default()))
             .collect(),
     };
-    Ok(Model { graph: graph_from_proto(graph, opset, folder)?, header })
+    Ok(Model { graph: graph_from_proto(graph, opset, &Beside::new(folder))?, header })
 }
 
 fn is_standard(domain: Option<&str>) -> bool {
@@ -61,7 +61,7 @@ fn malformed(what: impl Into<String>) -> Error {
     Error::Malformed { what: what.into() }
 }
 
-fn graph_from_proto(proto: GraphProto, opset: i64, folder: Option<&Path>) -> Result<Graph> {
+fn graph_from_proto(proto: GraphProto, opset: i64, beside: &Beside<'_>) -> Result<Graph> {
     if !proto.sparse_initializer.is_empty() {
         return Err(malformed("it holds sparse initializers, which no exporter of networks writes"));
     }
@@ -69,13 +69,13 @@ fn graph_from_proto(proto: GraphProto, opset: i64, folder: Option<&Path>) -> Res
     for tensor in proto.initializer {
         let name =
             tensor.name.clone().filter(|n| !n.is_empty()).ok_or_else(|| malformed("an initializer has no name"))?;
-        if initializers.insert(name.clone(), read_tensor(&tensor, folder)?).is_some() {
+        if initializers.insert(name.clone(), read_tensor(&tensor, beside)?).is_some() {
             return Err(Error::DuplicateValue { value: name });
         }
     }
     let mut nodes = Vec::with_capacity(proto.node.len());
     for node in proto.node {
-        let node = node_from_proto(node, folder)?;
+        let node = node_from_proto(node, beside)?;
         match constant(&node)? {
             Some((name, tensor)) => {
                 if initializers.insert(name.clone(), tensor).is_some() {
@@ -96,8 +96,11 @@ fn graph_from_proto(proto: GraphProto, opset: i64, folder: Option<&Path>) -> Res
     Graph::new(nodes, inputs, outputs, initializers)
 }
 
-fn read_tensor(tensor: &TensorProto, folder: Option<&Path>) -> Result<Tensor> {
-    let external = if tensor.data_location == Some(EXTERNAL) { Some(read_external(tensor, folder)?) } else { None };
+fn read_tensor(tensor: &TensorProto, beside: &Beside<'_>) -> Result<Tensor> {
+    let external = match tensor.data_location {
+        Some(EXTERNAL) => Some(beside.read(tensor, expected_bytes(tensor)?)?),
+        _ => None,
+    };
     tensor_from_proto(tensor, external)
 }
 
@@ -117,13 +120,13 @@ fn constant(node: &Node) -> Result<Option<(String, Tensor)>> {
     Ok(Some((node.result()?.to_owned(), tensor)))
 }
 
-fn node_from_proto(proto: NodeProto, folder: Option<&Path>) -> Result<Node> {
+fn node_from_proto(proto: NodeProto, beside: &Beside<'_>) -> Result<Node> {
     let operator = proto.op_type.clone().unwrap_or_default();
     let name = proto.name.clone().unwrap_or_default();
     let attributes = proto
         .attribute
         .into_iter()
-        .map(|a| attribute_from_proto(a, &name, &operator, folder))
+        .map(|a| attribute_from_proto(a, &name, &operator, beside))
         .collect::<Result<Vec<_>>>()?;
     let domain = proto.domain.filter(|d| d != "ai.onnx").unwrap_or_default();
     let metadata =
@@ -135,7 +138,7 @@ fn attribute_from_proto(
     proto: AttributeProto,
     node: &str,
     operator: &str,
-    folder: Option<&Path>,
+    beside: &Beside<'_>,
 ) -> Result<(String, Attribute)> {
     let name = proto.name.unwrap_or_default();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| malformed("an attribute is not UTF-8 text"));
@@ -143,7 +146,7 @@ fn attribute_from_proto(
         attribute_type::FLOAT => Attribute::Float(proto.f.unwrap_or_default()),
         attribute_type::INT => Attribute::Int(proto.i.unwrap_or_default()),
         attribute_type::STRING => Attribute::String(text(proto.s.unwrap_or_default())?),
-        attribute_type::TENSOR => Attribute::Tensor(read_tensor(&proto.t.unwrap_or_default(), folder)?),
+        attribute_type::TENSOR => Attribute::Tensor(read_tensor(&proto.t.unwrap_or_default(), beside)?),
         attribute_type::FLOATS => Attribute::Floats(proto.floats),
         attribute_type::INTS => Attribute::Ints(proto.ints),
         attribute_type::STRINGS => Attribute::Strings(proto.strings.into_iter().map(text).collect::<Result<_>>()?),

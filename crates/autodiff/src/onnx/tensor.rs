@@ -43,23 +43,39 @@ pub(crate) fn dtype_to_onnx(dtype: DataType) -> i32 {
     }
 }
 
+/// Element type of a tensor.
+fn dtype(proto: &TensorProto) -> Result<DataType> {
+    let number = proto.data_type.unwrap_or(0);
+    dtype_from_onnx(number).ok_or_else(|| Error::Malformed {
+        what: format!("tensor '{}' has element type {number}, which is not a number or truth value", name(proto)),
+    })
+}
+
+fn name(proto: &TensorProto) -> String {
+    proto.name.clone().unwrap_or_else(|| "(constant)".into())
+}
+
+/// Bytes that the dimensions of a tensor call for.
+pub(super) fn expected_bytes(proto: &TensorProto) -> Result<u128> {
+    if proto.dims.iter().any(|&dim| dim < 0) {
+        let what = format!("tensor '{}' has a negative dimension in {:?}", name(proto), proto.dims);
+        return Err(Error::Malformed { what });
+    }
+    let size = dtype(proto)?.size_bytes() as u128;
+    Ok(proto.dims.iter().fold(size, |bytes, &dim| bytes.saturating_mul(dim.unsigned_abs().into())))
+}
+
 /// Reads a tensor; `external` is its data where it lies in another file.
 pub(super) fn tensor_from_proto(proto: &TensorProto, external: Option<Vec<u8>>) -> Result<Tensor> {
-    let name = || proto.name.clone().unwrap_or_else(|| "(constant)".into());
-    let number = proto.data_type.unwrap_or(0);
-    let dtype = dtype_from_onnx(number).ok_or_else(|| Error::Malformed {
-        what: format!("tensor '{}' has element type {number}, which is not a number or truth value", name()),
-    })?;
+    let (dtype, expected) = (dtype(proto)?, expected_bytes(proto)?);
     let raw = external.as_deref().or(proto.raw_data.as_deref()).filter(|raw| !raw.is_empty());
     let bytes = match raw {
         Some(raw) => raw.to_vec(),
         None => typed_bytes(proto, dtype),
     };
-    let count = proto.dims.iter().try_fold(1u128, |n, &d| u128::try_from(d).ok().and_then(|d| n.checked_mul(d)));
-    let expected = count.map_or(u128::MAX, |n| n.saturating_mul(dtype.size_bytes() as u128));
-    let mismatch =
-        || Error::TensorData { tensor: name(), dims: proto.dims.clone(), expected, found: bytes.len() as u128 };
-    if expected != bytes.len() as u128 {
+    let found = bytes.len() as u128;
+    let mismatch = || Error::TensorData { tensor: name(proto), dims: proto.dims.clone(), expected, found };
+    if expected != found {
         return Err(mismatch());
     }
     let dims = proto.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>().map_err(|_| mismatch())?;
