@@ -47,8 +47,11 @@ while [ "$killed" -lt "$kills" ]; do
     [ -f killed/checkpoint/last.json ] && resume=(--resume)
     "$swath" finetune kill.toml "${resume[@]}" >killed.log 2>&1 &
     process=$!
-    # From the very start of the process to about twice the share of the run that falls to one kill.
-    wait_ms=$((RANDOM % (300 + 2 * span_ms / kills)))
+    # Every other process is killed anywhere from its very start on; the others get at least one checkpoint further first, so
+    # that the kills spread over the whole run.
+    before=$(done_steps)
+    while [ $((killed % 2)) = 1 ] && [ "$(done_steps)" = "$before" ] && kill -0 "$process" 2>/dev/null; do sleep 0.02; done
+    wait_ms=$((RANDOM % (100 + span_ms / kills)))
     sleep "$((wait_ms / 1000)).$(printf %03d $((wait_ms % 1000)))"
     if ! kill -9 "$process" 2>/dev/null; then
         wait "$process" || { cat killed.log; exit 1; }

@@ -88,9 +88,13 @@ fn a_run_goes_on_only_with_the_settings_it_was_begun_with() {
     refuse(folder, &other, &["training.learning_rate", "0.003", "0.5", "--overwrite"]);
     refuse(folder, &["finetune", "swath.toml", "--resume", "--set", "out=elsewhere"], &["elsewhere", "no checkpoint"]);
 
-    // A replaced run leaves nothing of the one before, even when it fails.
+    // A setting that makes no sense replaces nothing.
     let broken = ["finetune", "swath.toml", "--overwrite", "--set", "training.learning_rate=-1"];
     refuse(folder, &broken, &["learning rate"]);
+    assert!(folder.join("run/model.onnx").exists());
+    // A replaced run leaves nothing of the one before, even when it fails.
+    let diverging = ["finetune", "swath.toml", "--overwrite", "--set", "training.learning_rate=1e30"];
+    refuse(folder, &diverging, &["the loss is"]);
     assert!(!folder.join("run").exists());
 }
 

@@ -1,10 +1,10 @@
 //! Runs a network over a part of a dataset and counts: the confusion matrix, and the chips worth showing.
 
 use anyhow::Result;
-use ndarray::{Array2, ArrayD, ArrayView2, Axis, Ix2, Ix4, SliceInfo, SliceInfoElem, s};
+use ndarray::{Array2, ArrayView2, Axis, Ix2, Ix4, SliceInfo, SliceInfoElem, s};
 use swath_loader::{Chip, ChipId, Dataset, IGNORE, Part};
 use swath_train::InferenceSession;
-use swath_train::metrics::Confusion;
+use swath_train::metrics::{Confusion, most_likely};
 
 use crate::progress::Progress;
 
@@ -47,13 +47,16 @@ pub(crate) fn judge(
     for batch in batches {
         let batch = batch?;
         let logits = network.run(batch.image.view())?;
-        let prediction = most_likely(&logits)?;
+        let prediction = most_likely(logits.view().into_dimensionality::<Ix4>()?);
         for (index, id) in batch.provenance.iter().enumerate() {
             let (truth, predicted) = (batch.target.index_axis(Axis(0), index), prediction.index_axis(Axis(0), index));
             let scored = inner(id, truth.dim());
-            let counted = (truth.slice(&scored).mapv(i64::from), predicted.slice(&scored).mapv(i64::from));
-            confusion.add(counted.0.view(), counted.1.view())?;
-            consider(&mut chips, keep, id, part, truth, predicted);
+            // What lies around the pixels that count is context for the network; nobody judged it, nobody is shown it.
+            let window = if scored_alone(id, truth.dim()) { id.scored } else { id.window };
+            let (truth, predicted) = (truth.slice(&scored), predicted.slice(&scored));
+            confusion.add(truth.mapv(i64::from).view(), predicted)?;
+            let chip = Chip { scene: id.scene, window, scored: id.scored, part, index: chips.len() as u64 };
+            consider(&mut chips, keep, chip, &id.item, truth, predicted);
         }
         progress.at(batch.index + 1, String::new);
     }
@@ -66,7 +69,7 @@ pub(crate) fn judge(
 /// window was resized and has no such margin.
 fn inner(id: &ChipId, (rows, cols): (usize, usize)) -> SliceInfo<[SliceInfoElem; 2], Ix2, Ix2> {
     let (window, scored) = (&id.window, &id.scored);
-    if (window.height_px, window.width_px) != (rows, cols) {
+    if !scored_alone(id, (rows, cols)) {
         return s![.., ..];
     }
     let from = |inner: i64, outer: i64| usize::try_from(inner - outer).unwrap_or(0);
@@ -74,35 +77,24 @@ fn inner(id: &ChipId, (rows, cols): (usize, usize)) -> SliceInfo<[SliceInfoElem;
     s![top..(top + scored.height_px).min(rows), left..(left + scored.width_px).min(cols)]
 }
 
-/// The class of the largest logit, the first of equal ones: `[n, row, col]` of logits `[n, class, row, col]`.
-pub(crate) fn most_likely(logits: &ArrayD<f32>) -> Result<ndarray::Array3<u8>> {
-    let logits = logits.view().into_dimensionality::<Ix4>()?;
-    let mut best = logits.slice(s![.., 0, .., ..]).to_owned();
-    let mut classes = ndarray::Array3::zeros(best.dim());
-    for class in 1..logits.len_of(Axis(1)).min(usize::from(u8::MAX)) {
-        let plane = logits.slice(s![.., class, .., ..]);
-        ndarray::Zip::from(&mut classes).and(&mut best).and(&plane).for_each(|value, best, &logit| {
-            if logit > *best {
-                (*value, *best) = (class as u8, logit);
-            }
-        });
-    }
-    Ok(classes)
+/// Whether a sample can be cut to the pixels that count.
+fn scored_alone(id: &ChipId, (rows, cols): (usize, usize)) -> bool {
+    (id.window.height_px, id.window.width_px) == (rows, cols)
 }
 
 /// Keeps the chip if it is more varied than one kept so far; of each image at most half of those kept.
 fn consider(
     chips: &mut Vec<JudgedChip>,
     keep: usize,
-    id: &ChipId,
-    part: Part,
+    chip: Chip,
+    item: &str,
     truth: ArrayView2<'_, u8>,
-    prediction: ArrayView2<'_, u8>,
+    prediction: ArrayView2<'_, i64>,
 ) {
     let variety = variety(truth);
-    let of_image = |chips: &[JudgedChip]| chips.iter().filter(|kept| kept.chip.scene == id.scene).count();
+    let of_image = |chips: &[JudgedChip]| chips.iter().filter(|kept| kept.chip.scene == chip.scene).count();
     let crowded = of_image(chips) >= keep.div_ceil(2).max(1);
-    let candidates = chips.iter().enumerate().filter(|(_, kept)| !crowded || kept.chip.scene == id.scene);
+    let candidates = chips.iter().enumerate().filter(|(_, kept)| !crowded || kept.chip.scene == chip.scene);
     let least =
         candidates.min_by(|(_, a), (_, b)| a.variety.total_cmp(&b.variety)).map(|(index, kept)| (index, kept.variety));
     if crowded || chips.len() >= keep {
@@ -112,10 +104,10 @@ fn consider(
         }
     }
     chips.push(JudgedChip {
-        chip: Chip { scene: id.scene, window: id.window, scored: id.scored, part, index: chips.len() as u64 },
-        item: id.item.to_string(),
+        chip,
+        item: item.to_owned(),
         truth: truth.to_owned(),
-        prediction: prediction.to_owned(),
+        prediction: prediction.mapv(|class| u8::try_from(class).unwrap_or(u8::MAX)),
         variety,
     });
 }
@@ -137,12 +129,6 @@ fn variety(truth: ArrayView2<'_, u8>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn equal_logits_go_to_the_first_class() {
-        let logits = ndarray::array![[[[1.0_f32, 2.0]], [[1.0, 3.0]], [[0.0, 3.0]]]].into_dyn();
-        assert_eq!(most_likely(&logits).unwrap(), ndarray::array![[[0, 1]]]);
-    }
 
     #[test]
     fn a_mixed_chip_is_more_varied_than_a_plain_or_unknown_one() {

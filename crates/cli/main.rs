@@ -18,6 +18,7 @@ mod scores;
 mod settings;
 mod summary;
 mod unet;
+mod whole_file;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();

@@ -157,10 +157,17 @@ fn model_file(item: &Item, path: &Path) -> Result<PathBuf> {
 }
 
 fn load(path: &Path) -> Result<(Model, Inspection)> {
-    let about = || format!("{}", path.display());
-    let model = Model::load(path).with_context(about)?;
-    let inspection = model.inspect().with_context(about)?;
+    let model = load_model(path)?;
+    let inspection = model.inspect().with_context(|| format!("{}", path.display()))?;
     Ok((model, inspection))
+}
+
+/// Reads an ONNX file; its path is named once, whatever fails.
+pub(crate) fn load_model(path: &Path) -> Result<Model> {
+    Model::load(path).map_err(|error| match error {
+        error @ swath_autodiff::Error::Read { .. } => error.into(),
+        error => anyhow::Error::from(error).context(format!("{}", path.display())),
+    })
 }
 
 /// SHA-256 of a file, hexadecimal.

@@ -446,6 +446,18 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_of_a_training_is_documented() {
+        // What serde says of an unknown key lists the known ones.
+        let error = toml::from_str::<Training>("unheard_of = 1").unwrap_err().message().to_owned();
+        let keys: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert!(keys.len() > 20, "{error}");
+        let documented = include_str!("../../docs/training.md");
+        for key in keys {
+            assert!(documented.contains(&format!("`{key}`")), "docs/training.md does not mention `{key}`");
+        }
+    }
+
+    #[test]
     fn an_assignment_without_a_value_says_how_to_write_it() {
         let error = set(&mut toml::Table::new(), "training.steps").unwrap_err().to_string();
         assert!(error.contains("key=value"), "{error}");

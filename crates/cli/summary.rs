@@ -87,7 +87,7 @@ pub(crate) fn test_data(finished: &Finished) -> String {
         "the {} part of {} scenes, {} labelled pixels that no training window touches",
         finished.scores.part,
         scenes_of(finished, finished.part),
-        finished.scores.pixels
+        report::grouped(finished.scores.pixels)
     )
 }
 

@@ -40,7 +40,7 @@ pub struct StateTensor {
     pub role: Role,
     /// Name of the graph input that takes it.
     pub input: String,
-    /// Name of the graph output that gives the updated one.
+    /// Name of the graph output that gives the updated one; empty where the graph leaves it as it is.
     pub output: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
@@ -161,7 +161,7 @@ pub(crate) fn with_state(
             role: update.role,
             input: update.input.clone(),
             output: output.name.clone(),
-            initial: initial(network, update, &shape)?,
+            initial: initial(network, update.role, &update.name, &shape)?,
             shape,
         });
         outputs.push(output);
@@ -170,18 +170,18 @@ pub(crate) fn with_state(
 }
 
 /// Values of a state tensor before the first step: the network's own, or zeros for a moment.
-fn initial(graph: &Graph, update: &Update, shape: &[usize]) -> Result<Vec<f32>> {
-    let source = match update.role {
+pub(crate) fn initial(graph: &Graph, role: Role, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    let source = match role {
         Role::Moment | Role::GradientSum => return Ok(vec![0.0; shape.iter().product()]),
-        Role::Average => update.name.strip_prefix(TrainingGraph::AVERAGE).unwrap_or(&update.name),
-        Role::Parameter | Role::RunningStatistic => &update.name,
+        Role::Average => name.strip_prefix(TrainingGraph::AVERAGE).unwrap_or(name),
+        Role::Parameter | Role::RunningStatistic => name,
     };
     let values = graph.initializers().get(source).and_then(|t| t.as_f32()).map(<[f32]>::to_vec);
     values.ok_or_else(|| Error::Internal { place: "training_graph".into(), what: format!("'{source}' has no values") })
 }
 
 /// A value as a graph output of its own name.
-fn named(builder: &mut Builder, name: &str, value: &str) -> Result<ValueInfo> {
+pub(crate) fn named(builder: &mut Builder, name: &str, value: &str) -> Result<ValueInfo> {
     builder.push(Node::new("Identity", &[value], &[name]))?;
     Ok(ValueInfo::fixed(name, DataType::F32, &builder.dims(value)?))
 }

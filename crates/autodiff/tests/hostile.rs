@@ -127,7 +127,7 @@ fn an_opset_of_the_future_or_the_past() {
 
 #[test]
 fn dimensions_without_data() {
-    for dims in [vec![i64::MAX; 4], vec![1 << 40], vec![-1, 3, 3, 3], vec![i64::MIN; 2], vec![0, i64::MAX]] {
+    for dims in [vec![i64::MAX; 4], vec![1 << 40], vec![0, i64::MAX]] {
         let mut broken = proto();
         initializer(&mut broken, "encoder.conv1.weight").dims = dims.clone();
         assert!(matches!(failure(&broken), Error::TensorData { .. }), "{dims:?}");
@@ -348,8 +348,10 @@ fn external_data_is_read_only_as_far_as_dimensions_go() {
 #[test]
 fn a_negative_dimension_of_a_tensor() {
     let mut broken = proto();
-    initializer(&mut broken, "head.0.bias").dims = vec![-2];
-    assert!(failure(&broken).to_string().contains("negative dimension"));
+    for dims in [vec![-2], vec![-1, 3, 3, 3], vec![i64::MIN; 2]] {
+        initializer(&mut broken, "head.0.bias").dims = dims;
+        assert!(failure(&broken).to_string().contains("negative dimension"));
+    }
 }
 
 #[test]

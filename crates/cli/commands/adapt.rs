@@ -40,7 +40,7 @@ pub(crate) fn run(args: &AdaptArgs) -> Result<()> {
         "nothing to adapt: give --bands, --classes, --keep-output or --freeze"
     );
     let about = || format!("{}", args.model.display());
-    let mut model = Model::load(&args.model).with_context(about)?;
+    let mut model = crate::network::load_model(&args.model)?;
     if let Some(name) = &args.keep_output {
         model = model.with_output(name).with_context(about)?;
     }

@@ -65,7 +65,8 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
     }
     pairing?;
     let doubtful = findings.iter().filter(|finding| finding.severity >= Severity::Warning).count();
-    ensure!(!args.strict || doubtful == 0, "{doubtful} findings may matter: mend the catalog, or leave --strict out");
+    let findings = if doubtful == 1 { "finding" } else { "findings" };
+    ensure!(!args.strict || doubtful == 0, "{doubtful} {findings} may matter: mend the catalog, or leave --strict out");
     Ok(())
 }
 

@@ -77,7 +77,7 @@ pub(crate) fn parse_size(text: &str) -> Result<(usize, usize), String> {
 /// Writes the graph.
 pub(crate) fn run(args: &GradientsArgs) -> Result<()> {
     let about = || format!("{}", args.model.display());
-    let model = Model::load(&args.model).with_context(about)?;
+    let model = crate::network::load_model(&args.model)?;
     let bands = model.inspect().with_context(about)?.bands;
     let mut options = TrainingOptions::new([args.batch, bands, args.size.0, args.size.1]);
     options.batchnorm = args.batchnorm.into();

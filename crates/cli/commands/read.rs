@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use ndarray_npy::{WriteNpyError, WriteNpyExt};
+use crate::whole_file::write_whole;
 use swath_raster::{
     Affine, BlockCache, Bounds, Crs, FetchOptions, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest,
     Resampling, Transformer, Window, WriteOptions, with_samples, write_cog,
@@ -162,33 +163,13 @@ fn edge(grid: &Grid) -> impl Iterator<Item = (f64, f64)> {
 }
 
 fn write_npy(path: &Path, pixels: &Pixels) -> Result<()> {
-    let context = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    ensure!(folder.is_dir(), "{}: there is no folder {}; make it first", context(), folder.display());
-    // The message of `tempfile` names a file that nobody gave; its kind says enough.
-    let file = temporary(folder).map_err(|error| std::io::Error::from(error.kind())).with_context(context)?;
-    let mut writer = std::io::BufWriter::new(file);
-    with_samples!(&pixels.samples, array => array.write_npy(&mut writer))
-        .map_err(|error| match error {
+    write_whole(path, |file| {
+        with_samples!(&pixels.samples, array => array.write_npy(file)).map_err(|error| match error {
             // Its own message repeats the system's.
             WriteNpyError::Io(source) => source.into(),
             other => anyhow::Error::from(other),
         })
-        .with_context(context)?;
-    let file = writer.into_inner().map_err(|error| error.into_error()).with_context(context)?;
-    file.persist(path).map_err(|error| error.error).with_context(context)?;
-    Ok(())
-}
-
-/// A temporary file that, once renamed, may be read by whom the umask allows.
-fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
+    })
 }
 
 fn options(args: &ReadArgs, raster: &Raster) -> WriteOptions {

@@ -15,10 +15,12 @@ mod scores;
 mod svg;
 mod training;
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+
+use crate::whole_file::write_text;
+pub(crate) use scores::grouped;
 
 pub(crate) use model::{
     BandHistogram, Class, ClassScore, Evaluation, Picture, Provenance, Run, RunReport, Sample, Step, TrainingData,
@@ -31,13 +33,7 @@ pub(crate) use model::{
 /// When a picture's parts do not fit together, or the file cannot be written.
 pub(crate) fn write_html(report: &RunReport, path: &Path) -> Result<()> {
     let html = page::html(report)?;
-    let unfinished = path.with_extension("html.part");
-    let written = fs::write(&unfinished, html).and_then(|()| fs::rename(&unfinished, path));
-    if written.is_err() {
-        // Nothing to add if this fails too: the first failure is the one to tell.
-        let _ = fs::remove_file(&unfinished);
-    }
-    written.with_context(|| format!("the report {} cannot be written", path.display()))
+    write_text(path, &html).context("the report")
 }
 
 #[cfg(test)]

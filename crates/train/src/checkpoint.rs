@@ -121,10 +121,10 @@ impl CheckpointStore {
         self.remove_unfinished()?;
         let name = self.unused_name(step);
         let writing = self.folder.join(format!("{UNFINISHED}{name}"));
-        fs::create_dir(&writing).map_err(TrainError::io("make the folder", &writing))?;
+        fs::create_dir(&writing).map_err(TrainError::io("write a checkpoint in", &self.folder))?;
         self.write_tensors(&writing.join(TENSORS), tensors)?;
         let written_by = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned();
-        write_json(&writing.join(STATE), &StateFile { format: FORMAT, step, written_by, state })?;
+        write_json(&writing.join(STATE), &StateFile { format: FORMAT, step, written_by, state }, &self.folder)?;
         sync_folder(&writing)?;
         let finished = self.folder.join(&name);
         fs::rename(&writing, &finished).map_err(TrainError::io("rename to", &finished))?;
@@ -189,7 +189,7 @@ impl CheckpointStore {
     fn set_mark(&self, mark: Mark, to: &MarkFile) -> Result<()> {
         let writing = self.folder.join(format!("{UNFINISHED}{}", mark.file()));
         let path = self.folder.join(mark.file());
-        write_json(&writing, to)?;
+        write_json(&writing, to, &self.folder)?;
         fs::rename(&writing, &path).map_err(TrainError::io("rename to", &path))?;
         sync_folder(&self.folder)
     }
@@ -296,18 +296,19 @@ fn parse<T: DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
     })
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+/// Writes and forces to disk; a failure names `shown`, which the caller gave, and not the name that is written under.
+fn write_json(path: &Path, value: &impl Serialize, shown: &Path) -> Result<()> {
     let text = serde_json::to_vec_pretty(value).map_err(|source| TrainError::Checkpoint {
-        path: path.to_owned(),
+        path: shown.to_owned(),
         reason: "the state cannot be written as JSON".to_owned(),
         source: Some(Box::new(source)),
     })?;
-    let write = |path: &Path| {
+    let write = || {
         let mut file = File::create(path)?;
         file.write_all(&text)?;
         file.sync_all()
     };
-    write(path).map_err(TrainError::io("write", path))
+    write().map_err(TrainError::io("write a checkpoint in", shown))
 }
 
 /// Forces a folder's entries to disk, so that a rename outlives a loss of power.

@@ -18,7 +18,7 @@
 //! A class that is neither true nor predicted anywhere is absent: it has no measures, is left out of the means and is
 //! listed. A class that is on one side only counts, with an IoU of 0.
 
-use ndarray::{ArrayView, ArrayView2, ArrayView3, ArrayView4, Dimension, Zip};
+use ndarray::{Array3, ArrayView, ArrayView3, ArrayView4, Axis, Dimension, Zip};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainError};
@@ -111,28 +111,17 @@ impl Confusion {
         Ok(())
     }
 
-    /// Counts logits `[n, class, row, col]` against truth `[n, row, col]`: the largest logit is the prediction, of equal
-    /// ones the first. A single logit per pixel means two classes, the second where it is above 0.
+    /// Counts logits `[n, class, row, col]` against truth `[n, row, col]`; the prediction is [`most_likely`].
     ///
     /// # Errors
     /// As [`Confusion::add`]; also when the number of classes is another.
     pub fn add_logits(&mut self, truth: ArrayView3<'_, i64>, logits: ArrayView4<'_, f32>) -> Result<()> {
-        let (n, channels, rows, cols) = logits.dim();
+        let channels = logits.len_of(Axis(1));
         if channels != self.classes && !(channels == 1 && self.classes == 2) {
             let expected = format!("[n, {}, row, col]", self.classes);
             return Err(TrainError::Shape { name: "logits".into(), expected, got: logits.shape().to_vec() });
         }
-        let mut prediction = ndarray::Array3::<i64>::zeros((n, rows, cols));
-        for (logits, mut prediction) in logits.outer_iter().zip(prediction.outer_iter_mut()) {
-            let mut best = logits.index_axis(ndarray::Axis(0), 0).to_owned();
-            if channels == 1 {
-                Zip::from(&mut prediction).and(&best).for_each(|class, &logit| *class = i64::from(logit > 0.0));
-            }
-            for (class, logits) in logits.outer_iter().enumerate().skip(1) {
-                raise(&mut prediction, &mut best, logits, class as i64);
-            }
-        }
-        self.add(truth, prediction.view())
+        self.add(truth, most_likely(logits).view())
     }
 
     /// Adds what another matrix has counted.
@@ -225,18 +214,27 @@ impl ClassMetrics {
     }
 }
 
-/// Calls the pixels `class` whose logit is above the best so far.
-fn raise(
-    prediction: &mut ndarray::ArrayViewMut2<'_, i64>,
-    best: &mut ndarray::Array2<f32>,
-    logits: ArrayView2<'_, f32>,
-    class: i64,
-) {
-    Zip::from(prediction).and(best).and(&logits).for_each(|prediction, best, &logit| {
-        if logit > *best {
-            (*prediction, *best) = (class, logit);
-        }
-    });
+/// The class of the largest logit, of equal ones the first: `[n, row, col]` of logits `[n, class, row, col]`. A single logit
+/// per pixel means two classes, the second where it is above 0.
+pub fn most_likely(logits: ArrayView4<'_, f32>) -> Array3<i64> {
+    let mut planes = logits.axis_iter(Axis(1));
+    let Some(first) = planes.next() else {
+        let (n, _, rows, cols) = logits.dim();
+        return Array3::zeros((n, rows, cols));
+    };
+    if logits.len_of(Axis(1)) == 1 {
+        return first.mapv(|logit| i64::from(logit > 0.0));
+    }
+    let mut best = first.to_owned();
+    let mut classes = Array3::zeros(best.dim());
+    for (class, plane) in (1..).zip(planes) {
+        Zip::from(&mut classes).and(&mut best).and(&plane).for_each(|value, best, &logit| {
+            if logit > *best {
+                (*value, *best) = (class, logit);
+            }
+        });
+    }
+    classes
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {

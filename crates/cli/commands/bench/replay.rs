@@ -69,7 +69,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<()> {
     let shape = <[usize; 4]>::try_from(pairs[0].x.shape())
         .with_context(|| format!("{}: 'x0' is not [n, band, row, col]", args.batches.display()))?;
     let about = || format!("{}", args.model.display());
-    let model = Model::load(&args.model).with_context(about)?;
+    let model = crate::network::load_model(&args.model)?;
     let schedule = match args.schedule {
         Course::Constant => Schedule::Constant,
         Course::OneCycle => Schedule::one_cycle(),

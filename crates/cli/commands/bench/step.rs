@@ -9,8 +9,10 @@ use ndarray::{Array3, Array4};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
-use swath_autodiff::{Adaptation, Model, Optimizer, TrainingGraph, TrainingOptions, adapt, training_graph};
-use swath_train::{Device, InferenceSession, SessionOptions, StepInputs, TrainSession};
+use swath_autodiff::{
+    Adaptation, Extent, Model, Optimizer, TrainingGraph, TrainingOptions, adapt, partial_graph, training_graph,
+};
+use swath_train::{Device, Execution, InferenceSession, SessionOptions, StepInputs, TrainSession};
 
 use crate::commands::gradients::parse_size;
 use crate::compute::ComputeArgs;
@@ -55,36 +57,75 @@ pub(crate) struct StepArgs {
     steps: u64,
 }
 
-/// Prints one JSON line.
+/// Prints one JSON line. The whole step comes first: what is loaded after it is not in the peak of its memory.
 pub(crate) fn run(args: &StepArgs) -> Result<()> {
     ensure!(args.steps > 0, "nothing to measure: give --steps of at least 1");
     let about = || format!("{}", args.model.display());
-    let mut model = Model::load(&args.model).with_context(about)?;
+    let mut model = crate::network::load_model(&args.model)?;
     if args.classes.is_some() {
         model = adapt(&model, &Adaptation { classes: args.classes, ..Adaptation::default() }).with_context(about)?.0;
     }
     let inspection = model.inspect().with_context(about)?;
     let shape = [args.batch, inspection.bands, args.size.0, args.size.1];
-    let mut options = TrainingOptions::new(shape);
-    options.batchnorm = args.batchnorm.into();
-    options.freeze = crate::network::frozen(&model);
-    options.freeze.extend(args.freeze.iter().cloned());
-    options.lowering = args.operators.into();
-    options.precision = args.compute.precision.unwrap_or_default().into();
-    options.optimizer = Optimizer::adamw();
-    let graph = training_graph(&model, &options).with_context(about)?;
+    let options = args.training_options(&model, shape);
     let session_options = SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
     let session_options = args.compute.session(session_options);
-    let mut session = TrainSession::new(&graph, &session_options)?;
-    drop(graph);
-
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let images = Array4::from_shape_simple_fn(shape, || random.random_range(-1.0_f32..1.0));
     let classes = i64::try_from(inspection.classes)?;
     let target = Array3::from_shape_simple_fn([shape[0], shape[2], shape[3]], || random.random_range(0..classes));
+    let measure = |graph: TrainingGraph| measure(graph, &session_options, (&images, &target), args.steps);
+
+    let whole = measure(training_graph(&model, &options).with_context(about)?)?;
+    let peak_mib = super::peak_mib();
+    let gradients = measure(partial_graph(&model, &options, Extent::Gradients).with_context(about)?)?;
+    let forward = measure(partial_graph(&model, &options, Extent::Forward).with_context(about)?)?;
+    let inference_s = inference_seconds(&model, &images, &session_options, args.steps)?;
+    let line = json!({
+        "model": args.model.display().to_string(), "batch": shape[0], "bands": shape[1],
+        "size": [shape[2], shape[3]], "classes": inspection.classes, "operators": args.operators,
+        "batchnorm": args.batchnorm, "freeze": args.freeze, "steps": args.steps, "loss": whole.loss,
+        "step_s": whole.seconds, "forward_s": forward.seconds, "backward_s": gradients.seconds - forward.seconds,
+        "optimizer_s": whole.seconds - gradients.seconds, "inference_s": inference_s,
+        "images_per_s": shape[0] as f64 / whole.seconds, "peak_mib": peak_mib, "execution": whole.execution,
+    });
+    println!("{line}");
+    Ok(())
+}
+
+impl StepArgs {
+    fn training_options(&self, model: &Model, shape: [usize; 4]) -> TrainingOptions {
+        let mut options = TrainingOptions::new(shape);
+        options.batchnorm = self.batchnorm.into();
+        options.freeze = crate::network::frozen(model);
+        options.freeze.extend(self.freeze.iter().cloned());
+        options.lowering = self.operators.into();
+        options.precision = self.compute.precision.unwrap_or_default().into();
+        options.optimizer = Optimizer::adamw();
+        options
+    }
+}
+
+/// A graph measured.
+struct Measured {
+    /// Median of the runs counted.
+    seconds: f64,
+    loss: f32,
+    execution: Execution,
+}
+
+/// Runs a graph on the same batch again and again.
+fn measure(
+    graph: TrainingGraph,
+    options: &SessionOptions,
+    (images, target): (&Array4<f32>, &Array3<i64>),
+    steps: u64,
+) -> Result<Measured> {
+    let mut session = TrainSession::new(&graph, options)?;
+    drop(graph);
     let mut seconds = Vec::new();
     let mut loss = f32::NAN;
-    for step in 1..=WARM_UP_STEPS + args.steps {
+    for step in 1..=WARM_UP_STEPS + steps {
         let start = Instant::now();
         let inputs = StepInputs {
             tensors: vec![(TrainingGraph::INPUT, images.view().into()), (TrainingGraph::TARGET, target.view().into())],
@@ -96,24 +137,11 @@ pub(crate) fn run(args: &StepArgs) -> Result<()> {
             seconds.push(start.elapsed().as_secs_f64());
         }
     }
-    let peak_mib = super::peak_mib();
-    let execution = session.execution().clone();
-    drop(session);
-    let step_s = median(&mut seconds);
-    let forward_s = forward_seconds(&model, &images, &session_options, args.steps)?;
-    let line = json!({
-        "model": args.model.display().to_string(), "batch": shape[0], "bands": shape[1],
-        "size": [shape[2], shape[3]], "classes": inspection.classes, "operators": args.operators,
-        "batchnorm": args.batchnorm, "freeze": args.freeze, "steps": args.steps, "loss": loss,
-        "step_s": step_s, "inference_s": forward_s, "images_per_s": shape[0] as f64 / step_s,
-        "peak_mib": peak_mib, "execution": execution,
-    });
-    println!("{line}");
-    Ok(())
+    Ok(Measured { seconds: median(&mut seconds), loss, execution: session.execution().clone() })
 }
 
 /// Median seconds of the plain inference network on the same batch.
-fn forward_seconds(model: &Model, images: &Array4<f32>, options: &SessionOptions, runs: u64) -> Result<f64> {
+fn inference_seconds(model: &Model, images: &Array4<f32>, options: &SessionOptions, runs: u64) -> Result<f64> {
     let mut session = InferenceSession::from_bytes(&model.to_bytes()?, options)?;
     let mut seconds = Vec::new();
     for run in 0..1 + runs {

@@ -150,7 +150,7 @@ fn describe(out: &Path) -> Result<()> {
 /// Writes the config of a run and trains by it.
 fn train(out: &Path, name: &str, model: &str, args: &DemoArgs) -> Result<Finished> {
     let config = out.join(format!("{name}.toml"));
-    crate::run_folder::write_text(&config, &settings(name, model, args.seed, args.steps, 1e-3))?;
+    crate::whole_file::write_text(&config, &settings(name, model, args.seed, args.steps, 1e-3))?;
     eprintln!("$ swath finetune {}", config.display());
     let settings = Settings::read(&config, &[])?;
     let finished = finetune(&settings, Existing::Overwrite)?;

@@ -20,7 +20,7 @@ pub(super) fn run(out: &Path, seed: u64, steps: u64) -> Result<()> {
     describe(out)?;
     crate::unet::small(BANDS.len(), CLASSES.len(), seed)?.save(out.join("fresh.onnx"))?;
     let config = out.join("unet-small.toml");
-    crate::run_folder::write_text(&config, &settings("unet-small", "fresh.onnx", seed, steps, 3e-3))?;
+    crate::whole_file::write_text(&config, &settings("unet-small", "fresh.onnx", seed, steps, 3e-3))?;
     let finished = finetune(&Settings::read(&config, &[])?, Existing::Overwrite)?;
     println!("{}", finished.scores.table());
 

@@ -115,7 +115,7 @@ impl<'a> Ready<'a> {
     /// Trains in `folder` until something ends it.
     pub(super) fn train(self, folder: &RunFolder) -> Result<(Trainer<'a>, Summary)> {
         let Self { course, engine, mut progress, start } = self;
-        crate::run_folder::write_text(&folder.settings(), &start.settings)?;
+        crate::whole_file::write_text(&folder.settings(), &start.settings)?;
         watch_for_ctrl_c()?;
         let judge = Judge::new(course.settings, course.dataset);
         let mut trainer = Trainer::new(engine, course.model, judge, folder, start)?;

@@ -94,7 +94,7 @@ impl<'a> Trainer<'a> {
         let kept = if start.step > 0 { folder.read_history()? } else { Vec::new() };
         let lines = kept.iter().filter(|record| record.step <= start.step).map(serde_json::to_string);
         let text: String = lines.map(|line| line.map(|line| line + "\n")).collect::<Result<_, _>>()?;
-        crate::run_folder::write_text(&path, &text)?;
+        crate::whole_file::write_text(&path, &text)?;
         let history =
             OpenOptions::new().append(true).open(&path).with_context(|| format!("cannot write {}", path.display()))?;
         let store = CheckpointStore::new(folder.checkpoint());

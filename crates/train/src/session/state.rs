@@ -42,7 +42,7 @@ struct Slot {
     input: String,
     output: String,
     shape: Vec<usize>,
-    /// One when updated in place, else two.
+    /// One when updated in place or not at all, else two.
     buffers: Vec<DynTensor>,
 }
 
@@ -72,7 +72,9 @@ impl State {
                 let refused = |name: &str| TrainError::session(format!("the state tensor `{name}`"));
                 let (from, to) = (turn % slot.buffers.len(), (1 - turn) % slot.buffers.len());
                 binding.bind_input(slot.input.as_str(), &slot.buffers[from]).map_err(refused(&slot.input))?;
-                binding.bind_output(slot.output.as_str(), &mut slot.buffers[to]).map_err(refused(&slot.output))?;
+                if !slot.output.is_empty() {
+                    binding.bind_output(slot.output.as_str(), &mut slot.buffers[to]).map_err(refused(&slot.output))?;
+                }
             }
         }
         Ok(())
@@ -146,6 +148,7 @@ impl Slot {
     fn new(tensor: &StateTensor, allocator: &Allocator) -> Result<Self> {
         let count = match tensor.role {
             Role::Moment | Role::Average | Role::GradientSum => 1,
+            Role::Parameter | Role::RunningStatistic if tensor.output.is_empty() => 1,
             Role::Parameter | Role::RunningStatistic => 2,
         };
         let buffer = |_| {
