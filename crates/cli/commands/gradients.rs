@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use swath_autodiff::{Loss, Lowering, Model, TrainingOptions, gradient_graph};
+use swath_autodiff::{Loss, Lowering, TrainingOptions, gradient_graph};
 
 use crate::settings::Statistics;
 

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::whole_file::write_whole;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use ndarray_npy::{WriteNpyError, WriteNpyExt};
-use crate::whole_file::write_whole;
 use swath_raster::{
     Affine, BlockCache, Bounds, Crs, FetchOptions, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest,
     Resampling, Transformer, Window, WriteOptions, with_samples, write_cog,

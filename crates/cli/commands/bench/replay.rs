@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use ndarray::{ArrayD, arr0};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::json;
-use swath_autodiff::{Model, TrainingGraph, TrainingOptions, training_graph};
+use swath_autodiff::{TrainingGraph, TrainingOptions, training_graph};
 use swath_train::schedule::Schedule;
 use swath_train::{SessionOptions, StepInputs, TrainSession};
 

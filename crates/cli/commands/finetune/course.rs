@@ -92,6 +92,7 @@ impl<'a> Course<'a> {
                 );
             }
             engine.load(saved.named())?;
+            engine.set_loss_scaler(saved.state.loss_scaler)?;
             (start.step, start.validations, progress) = (saved.step, saved.state.validations, saved.state.progress);
         }
         Ok(Ready { course: self, engine, progress, start })

@@ -6,7 +6,8 @@ use swath_autodiff::{Model, Role, TrainingGraph, TrainingOptions, accumulating_g
 use swath_loader::Batch;
 use swath_train::fit::StepAt;
 use swath_train::{
-    AccumulatingSession, Execution, InputTensor, SessionOptions, StateValue, StepInputs, TrainError, TrainSession,
+    AccumulatingSession, Execution, InputTensor, LossScaler, SessionOptions, StateValue, StepInputs, TrainError,
+    TrainSession,
 };
 
 /// A network in training.
@@ -70,6 +71,24 @@ impl Engine {
         match self {
             Self::Single(session) => session.load_some(tensors)?,
             Self::Several(session) => session.load_some(tensors)?,
+        }
+        Ok(())
+    }
+
+    /// The scale of the loss, where it is scaled.
+    pub(super) fn loss_scaler(&self) -> Option<LossScaler> {
+        match self {
+            Self::Single(session) => session.loss_scaler(),
+            Self::Several(session) => session.loss_scaler(),
+        }
+    }
+
+    /// Goes on with a scale of the loss.
+    pub(super) fn set_loss_scaler(&mut self, scaler: Option<LossScaler>) -> Result<()> {
+        match (self, scaler) {
+            (_, None) => {}
+            (Self::Single(session), Some(scaler)) => session.set_loss_scaler(scaler)?,
+            (Self::Several(session), Some(scaler)) => session.set_loss_scaler(scaler)?,
         }
         Ok(())
     }

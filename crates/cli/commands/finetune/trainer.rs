@@ -9,7 +9,7 @@ use swath_autodiff::Model;
 use swath_loader::{Batch, Dataset, Part};
 use swath_train::checkpoint::{CheckpointStore, Mark, SavedTensor};
 use swath_train::fit::{self, StepAt, StepRecord, Stepped, Task};
-use swath_train::{InferenceSession, SessionOptions};
+use swath_train::{InferenceSession, LossScaler, SessionOptions};
 
 use super::engine::{Engine, into_network};
 use crate::judge::judge;
@@ -22,6 +22,8 @@ use crate::settings::{Keep, Metric, Settings};
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Saved {
     pub(super) progress: fit::Progress,
+    /// The scale of the loss, where it is scaled.
+    pub(super) loss_scaler: Option<LossScaler>,
     /// Scores on the validation part so far.
     pub(super) validations: Vec<Validated>,
     /// Settings that training began with, as TOML: a run goes on with the same ones.
@@ -108,11 +110,13 @@ impl<'a> Trainer<'a> {
     pub(super) fn with_engine(self, make: impl FnOnce() -> Result<Engine>) -> Result<Self> {
         let state = self.engine.state()?.into_iter();
         let state: Vec<_> = state.map(|tensor| (tensor.name.to_owned(), tensor.values.into_owned())).collect();
+        let scaler = self.engine.loss_scaler();
         let Self { engine, validations, model, judge, store, settings, history, bar, waited_s, total_s } = self;
         // Two engines at once would take the memory of both.
         drop(engine);
         let mut engine = make()?;
         engine.load(state.iter().map(|(name, values)| (name.as_str(), values.as_slice())))?;
+        engine.set_loss_scaler(scaler)?;
         Ok(Self { engine, validations, model, judge, store, settings, history, bar, waited_s, total_s })
     }
 
@@ -167,7 +171,8 @@ impl Task for Trainer<'_> {
     fn save(&mut self, progress: &fit::Progress, marks: &[Mark]) -> Result<()> {
         self.history.sync_data().context("cannot write the history")?;
         let (progress, validations) = (progress.clone(), self.validations.clone());
-        let saved = Saved { progress, validations, settings: self.settings.clone() };
+        let (loss_scaler, settings) = (self.engine.loss_scaler(), self.settings.clone());
+        let saved = Saved { progress, loss_scaler, validations, settings };
         self.store.save(saved.progress.step, &self.engine.state()?, &saved, marks)?;
         Ok(())
     }
