@@ -37,7 +37,7 @@ pub use loss::Loss;
 pub use model::Model;
 pub use optimizer::Optimizer;
 pub use options::{BatchNormMode, Lowering, ParameterGroup, Precision, Thaw, TrainingOptions};
-pub use partial::{Extent, partial_graph};
+pub use partial::{forward_graph, optimizer_graph};
 pub use rules::{SupportedOperator, supported_operators};
 pub use training_graph::{Role, StateTensor, TrainingGraph, gradient_graph, training_graph};
 pub use vector_jacobian::vector_jacobian;

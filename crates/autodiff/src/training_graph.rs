@@ -181,7 +181,7 @@ pub(crate) fn initial(graph: &Graph, role: Role, name: &str, shape: &[usize]) ->
 }
 
 /// A value as a graph output of its own name.
-pub(crate) fn named(builder: &mut Builder, name: &str, value: &str) -> Result<ValueInfo> {
+fn named(builder: &mut Builder, name: &str, value: &str) -> Result<ValueInfo> {
     builder.push(Node::new("Identity", &[value], &[name]))?;
     Ok(ValueInfo::fixed(name, DataType::F32, &builder.dims(value)?))
 }

@@ -9,29 +9,36 @@ use std::path::{Component, Path, PathBuf};
 use super::proto::TensorProto;
 use crate::error::{Error, Result};
 
-/// The folder of a model, where the data of its tensors may lie, and how much of each file has been read.
+/// The folder of a model, where the data of its tensors may lie, and how much of each file they claim.
 pub(super) struct Beside<'a> {
     folder: Option<&'a Path>,
-    read_bytes: RefCell<HashMap<PathBuf, u64>>,
+    claimed_bytes: RefCell<HashMap<PathBuf, u64>>,
+}
+
+/// Where the data of a tensor lies.
+pub(super) struct Place {
+    path: PathBuf,
+    offset: u64,
+    length: u64,
 }
 
 /// Tensors may share data, but not so that a small file becomes a large model.
-const LARGEST_SHARING: u64 = 4;
+const LARGEST_SHARING: u64 = 2;
 
 impl<'a> Beside<'a> {
     /// `folder` is the model's; `None` where it came as bytes.
     pub(super) fn new(folder: Option<&'a Path>) -> Self {
-        Self { folder, read_bytes: RefCell::default() }
+        Self { folder, claimed_bytes: RefCell::default() }
     }
 
-    /// Reads the external data of a tensor, which is to have `wanted` bytes by its dimensions.
+    /// Checks where the data of a tensor lies, which is to have `wanted` bytes by its dimensions, and adds it to what the file
+    /// is to give. Called for every tensor before the first is read, so that a file cannot be read again and again.
     ///
     /// Only a plain relative path that still lies under the folder after links are resolved is opened.
-    pub(super) fn read(&self, proto: &TensorProto, wanted: u128) -> Result<Vec<u8>> {
+    pub(super) fn claim(&self, proto: &TensorProto, wanted: u128) -> Result<Place> {
         let entries = proto.external();
         let location = entries.get("location").copied().unwrap_or_default();
-        let tensor = || proto.name.clone().unwrap_or_default();
-        let refuse = |reason: String| Error::ExternalData { tensor: tensor(), location: location.to_owned(), reason };
+        let refuse = |reason: String| refused(proto, reason);
         let folder = self.folder.ok_or_else(|| refuse("the model came without a folder".into()))?;
         let path = inside(folder, location).map_err(&refuse)?;
         let number = |key: &str| match entries.get(key) {
@@ -49,21 +56,36 @@ impl<'a> Beside<'a> {
             return Err(refuse(format!("{length} bytes at offset {offset} are wanted, it has {size} in all")));
         }
         if u128::from(length) != wanted {
-            let (dims, found) = (proto.dims.clone(), u128::from(length));
-            return Err(Error::TensorData { tensor: tensor(), dims, expected: wanted, found });
+            let (tensor, dims) = (proto.name.clone().unwrap_or_default(), proto.dims.clone());
+            return Err(Error::TensorData { tensor, dims, expected: wanted, found: length.into() });
         }
-        let mut read_bytes = self.read_bytes.borrow_mut();
-        let total = read_bytes.entry(path.clone()).or_default();
+        let mut claimed = self.claimed_bytes.borrow_mut();
+        let total = claimed.entry(path.clone()).or_default();
         *total = total.saturating_add(length);
         if *total > size.saturating_mul(LARGEST_SHARING) {
             return Err(refuse(format!("tensors together want {total} bytes of a file of {size}")));
         }
-        let mut file = File::open(&path).map_err(|e| refuse(e.to_string()))?;
-        file.seek(SeekFrom::Start(offset)).map_err(|e| refuse(e.to_string()))?;
-        let mut bytes = Vec::new();
-        file.take(length).read_to_end(&mut bytes).map_err(|e| refuse(e.to_string()))?;
-        Ok(bytes)
+        Ok(Place { path, offset, length })
     }
+}
+
+impl Place {
+    /// Reads what was claimed for a tensor.
+    pub(super) fn read(&self, proto: &TensorProto) -> Result<Vec<u8>> {
+        let read = || {
+            let mut file = File::open(&self.path)?;
+            file.seek(SeekFrom::Start(self.offset))?;
+            let mut bytes = Vec::new();
+            file.take(self.length).read_to_end(&mut bytes)?;
+            Ok::<_, std::io::Error>(bytes)
+        };
+        read().map_err(|error| refused(proto, error.to_string()))
+    }
+}
+
+fn refused(proto: &TensorProto, reason: String) -> Error {
+    let location = proto.external().get("location").copied().unwrap_or_default().to_owned();
+    Error::ExternalData { tensor: proto.name.clone().unwrap_or_default(), location, reason }
 }
 
 fn inside(folder: &Path, location: &str) -> Result<PathBuf, String> {

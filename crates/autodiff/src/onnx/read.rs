@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::external::Beside;
+use super::external::{Beside, Place};
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type};
 use super::tensor::{dtype_from_onnx, expected_bytes, tensor_from_proto};
 use super::upgrade::{MODERN, OLDEST_READ, upgraded};
@@ -66,10 +66,11 @@ fn graph_from_proto(proto: GraphProto, opset: i64, beside: &Beside<'_>) -> Resul
         return Err(malformed("it holds sparse initializers, which no exporter of networks writes"));
     }
     let mut initializers = BTreeMap::new();
-    for tensor in proto.initializer {
+    let places = proto.initializer.iter().map(|tensor| place(tensor, beside)).collect::<Result<Vec<_>>>()?;
+    for (tensor, place) in proto.initializer.into_iter().zip(places) {
         let name =
             tensor.name.clone().filter(|n| !n.is_empty()).ok_or_else(|| malformed("an initializer has no name"))?;
-        if initializers.insert(name.clone(), read_tensor(&tensor, beside)?).is_some() {
+        if initializers.insert(name.clone(), read_tensor(&tensor, place.as_ref())?).is_some() {
             return Err(Error::DuplicateValue { value: name });
         }
     }
@@ -96,12 +97,15 @@ fn graph_from_proto(proto: GraphProto, opset: i64, beside: &Beside<'_>) -> Resul
     Graph::new(nodes, inputs, outputs, initializers)
 }
 
-fn read_tensor(tensor: &TensorProto, beside: &Beside<'_>) -> Result<Tensor> {
-    let external = match tensor.data_location {
-        Some(EXTERNAL) => Some(beside.read(tensor, expected_bytes(tensor)?)?),
-        _ => None,
-    };
-    tensor_from_proto(tensor, external)
+fn place(tensor: &TensorProto, beside: &Beside<'_>) -> Result<Option<Place>> {
+    match tensor.data_location {
+        Some(EXTERNAL) => beside.claim(tensor, expected_bytes(tensor)?).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn read_tensor(tensor: &TensorProto, place: Option<&Place>) -> Result<Tensor> {
+    tensor_from_proto(tensor, place.map(|place| place.read(tensor)).transpose()?)
 }
 
 /// The tensor of a Constant node, which is an initializer to us.
@@ -146,7 +150,7 @@ fn attribute_from_proto(
         attribute_type::FLOAT => Attribute::Float(proto.f.unwrap_or_default()),
         attribute_type::INT => Attribute::Int(proto.i.unwrap_or_default()),
         attribute_type::STRING => Attribute::String(text(proto.s.unwrap_or_default())?),
-        attribute_type::TENSOR => Attribute::Tensor(read_tensor(&proto.t.unwrap_or_default(), beside)?),
+        attribute_type::TENSOR => Attribute::Tensor(attribute_tensor(&proto.t.unwrap_or_default(), beside)?),
         attribute_type::FLOATS => Attribute::Floats(proto.floats),
         attribute_type::INTS => Attribute::Ints(proto.ints),
         attribute_type::STRINGS => Attribute::Strings(proto.strings.into_iter().map(text).collect::<Result<_>>()?),
@@ -162,6 +166,10 @@ fn attribute_from_proto(
         }
     };
     Ok((name, value))
+}
+
+fn attribute_tensor(tensor: &TensorProto, beside: &Beside<'_>) -> Result<Tensor> {
+    read_tensor(tensor, place(tensor, beside)?.as_ref())
 }
 
 fn value_from_proto(proto: ValueInfoProto, side: &str) -> Result<ValueInfo> {

@@ -20,11 +20,10 @@ pub(crate) struct BenchArgs {
 enum Stage {
     /// Seconds, throughput and peak memory of a training step on random input.
     ///
-    /// step_s is the median of whole steps. Its parts are measured after it, each as a graph of its own over the same parameters,
-    /// one after the other: forward_s is the forward pass of training to the loss, backward_s what a graph to the gradients takes
-    /// more, optimizer_s what the whole step takes more than that. The three add up to step_s; a part can be too small by the
-    /// noise of its neighbour. inference_s is the network as it would be deployed. peak_mib is the highest resident memory of the
-    /// process up to the last whole step, before any other graph is loaded.
+    /// step_s is the median of whole steps. Two of its parts are measured after it, each as a graph of its own over the same
+    /// parameters: forward_s is the forward pass of training to the loss, optimizer_s the optimiser on given gradients. backward_s
+    /// is what remains of the step. inference_s is the network as it would be deployed. peak_mib is the highest resident memory of
+    /// the process up to the last whole step, before any other graph is loaded.
     Step(step::StepArgs),
     /// Whether a device computes swath's operators as the processor does.
     Kernels(kernels::KernelsArgs),

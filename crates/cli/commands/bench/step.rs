@@ -10,9 +10,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use swath_autodiff::{
-    Adaptation, Extent, Model, Optimizer, TrainingGraph, TrainingOptions, adapt, partial_graph, training_graph,
+    Adaptation, Model, Optimizer, TrainingGraph, TrainingOptions, adapt, forward_graph, optimizer_graph, training_graph,
 };
-use swath_train::{Device, Execution, InferenceSession, SessionOptions, StepInputs, TrainSession};
+use swath_train::{Device, Execution, InferenceSession, InputTensor, SessionOptions, StepInputs, TrainSession};
 
 use crate::commands::gradients::parse_size;
 use crate::compute::ComputeArgs;
@@ -74,19 +74,22 @@ pub(crate) fn run(args: &StepArgs) -> Result<()> {
     let images = Array4::from_shape_simple_fn(shape, || random.random_range(-1.0_f32..1.0));
     let classes = i64::try_from(inspection.classes)?;
     let target = Array3::from_shape_simple_fn([shape[0], shape[2], shape[3]], || random.random_range(0..classes));
-    let measure = |graph: TrainingGraph| measure(graph, &session_options, (&images, &target), args.steps);
+    let batch = [(TrainingGraph::INPUT, images.view().into()), (TrainingGraph::TARGET, target.view().into())];
+    let measure =
+        |graph: TrainingGraph, batch: &[(&str, InputTensor<'_>)]| measure(graph, &session_options, batch, args.steps);
 
-    let whole = measure(training_graph(&model, &options).with_context(about)?)?;
+    let whole = measure(training_graph(&model, &options).with_context(about)?, &batch)?;
     let peak_mib = super::peak_mib();
-    let gradients = measure(partial_graph(&model, &options, Extent::Gradients).with_context(about)?)?;
-    let forward = measure(partial_graph(&model, &options, Extent::Forward).with_context(about)?)?;
+    let forward = measure(forward_graph(&model, &options).with_context(about)?, &batch)?;
+    let optimizer = measure(optimizer_graph(&model, &options).with_context(about)?, &[])?;
     let inference_s = inference_seconds(&model, &images, &session_options, args.steps)?;
     let line = json!({
         "model": args.model.display().to_string(), "batch": shape[0], "bands": shape[1],
         "size": [shape[2], shape[3]], "classes": inspection.classes, "operators": args.operators,
         "batchnorm": args.batchnorm, "freeze": args.freeze, "steps": args.steps, "loss": whole.loss,
-        "step_s": whole.seconds, "forward_s": forward.seconds, "backward_s": gradients.seconds - forward.seconds,
-        "optimizer_s": whole.seconds - gradients.seconds, "inference_s": inference_s,
+        "step_s": whole.seconds, "forward_s": forward.seconds,
+        "backward_s": whole.seconds - forward.seconds - optimizer.seconds, "optimizer_s": optimizer.seconds,
+        "inference_s": inference_s,
         "images_per_s": shape[0] as f64 / whole.seconds, "peak_mib": peak_mib, "execution": whole.execution,
     });
     println!("{line}");
@@ -118,7 +121,7 @@ struct Measured {
 fn measure(
     graph: TrainingGraph,
     options: &SessionOptions,
-    (images, target): (&Array4<f32>, &Array3<i64>),
+    batch: &[(&str, InputTensor<'_>)],
     steps: u64,
 ) -> Result<Measured> {
     let mut session = TrainSession::new(&graph, options)?;
@@ -127,11 +130,7 @@ fn measure(
     let mut loss = f32::NAN;
     for step in 1..=WARM_UP_STEPS + steps {
         let start = Instant::now();
-        let inputs = StepInputs {
-            tensors: vec![(TrainingGraph::INPUT, images.view().into()), (TrainingGraph::TARGET, target.view().into())],
-            learning_rate: 1e-4,
-            step,
-        };
+        let inputs = StepInputs { tensors: batch.to_vec(), learning_rate: 1e-4, step };
         loss = session.step(&inputs)?.loss;
         if step > WARM_UP_STEPS {
             seconds.push(start.elapsed().as_secs_f64());
