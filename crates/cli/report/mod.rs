@@ -17,7 +17,7 @@ mod training;
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::whole_file::write_text;
 pub(crate) use scores::grouped;
@@ -33,7 +33,7 @@ pub(crate) use model::{
 /// When a picture's parts do not fit together, or the file cannot be written.
 pub(crate) fn write_html(report: &RunReport, path: &Path) -> Result<()> {
     let html = page::html(report)?;
-    write_text(path, &html).context("the report")
+    write_text(path, &html)
 }
 
 #[cfg(test)]

@@ -101,9 +101,9 @@ fn a_report_that_cannot_be_written_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     // A folder stands where the file should go.
     let path = folder.path().join("report.html");
-    fs::create_dir(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
     assert!(write_html(&sample(), &path).unwrap_err().to_string().contains("report.html"));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]

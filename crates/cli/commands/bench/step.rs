@@ -75,8 +75,9 @@ pub(crate) fn run(args: &StepArgs) -> Result<()> {
     let classes = i64::try_from(inspection.classes)?;
     let target = Array3::from_shape_simple_fn([shape[0], shape[2], shape[3]], || random.random_range(0..classes));
     let batch = [(TrainingGraph::INPUT, images.view().into()), (TrainingGraph::TARGET, target.view().into())];
-    let measure =
-        |graph: TrainingGraph, batch: &[(&str, InputTensor<'_>)]| measure(graph, &session_options, batch, args.steps);
+    let measure = |graph: TrainingGraph, batch: &[(&'static str, InputTensor<'_>)]| {
+        measure(graph, &session_options, batch, args.steps)
+    };
 
     let whole = measure(training_graph(&model, &options).with_context(about)?, &batch)?;
     let peak_mib = super::peak_mib();
@@ -121,7 +122,7 @@ struct Measured {
 fn measure(
     graph: TrainingGraph,
     options: &SessionOptions,
-    batch: &[(&str, InputTensor<'_>)],
+    batch: &[(&'static str, InputTensor<'_>)],
     steps: u64,
 ) -> Result<Measured> {
     let mut session = TrainSession::new(&graph, options)?;
