@@ -60,7 +60,7 @@ while [ "$killed" -lt "$kills" ]; do
     fi
     wait "$process" 2>/dev/null || true
     killed=$((killed + 1))
-    trail+=("$(done_steps)")
+    trail+=("$(done_steps | grep . || echo none)")
 done
 resume=()
 [ -f killed/checkpoint/last.json ] && resume=(--resume)
