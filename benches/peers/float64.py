@@ -5,6 +5,7 @@ without ONNX Runtime, so that what a graph computes is told apart from what floa
 PyTorch's own autograd. Single numbers that a graph stores as float32 (epsilons, slopes, shares) are read as the reciprocal or the short
 decimal that they were rounded from, so that 1e-5 is 1e-5 and a ninth is 1 / 9; weights are taken as they are.
 """
+from fractions import Fraction
 import numpy as np, onnx, torch
 import torch.nn.functional as F
 from onnx import numpy_helper
@@ -29,9 +30,18 @@ def decimal(value):
     return exact
 
 
+def fraction(value):
+    """The fraction with a denominator of an image's side at most that is within float32's rounding of coordinates, or else the number itself."""
+    near = Fraction(float(value)).limit_denominator(1024)
+    return float(near) if abs(float(near) - value) < 2e-6 else float(value)
+
+
 def tensor(proto, dtype=torch.float64):
     array = numpy_helper.to_array(proto)
     if array.dtype != np.float32: return torch.from_numpy(array.copy())
+    if proto.name.startswith("plain/") and array.ndim == 2:  # the matrix of a resized axis
+        each = {value: fraction(value) for value in np.unique(array)}
+        return torch.tensor([[each[value] for value in row] for row in array], dtype=dtype)
     if array.size == 1 and array.ndim < 2: return torch.full(array.shape, decimal(array.reshape(())), dtype=dtype)
     return torch.from_numpy(array.copy()).to(dtype)
 

@@ -1,5 +1,6 @@
 //! Plain forms of batch normalisation, its gradient, and the mask of Relu.
 
+use super::few::{FEW, Few};
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::graph::{Attribute, Node, Tensor};
@@ -24,7 +25,6 @@ fn by_running_statistics(node: &Node, builder: &mut Builder) -> Result<Vec<Strin
     Ok(vec![y, mean.to_owned(), inv_std, mean.to_owned(), var.to_owned()])
 }
 
-/// With momentum 0 the standard operator hands out the batch's own mean and (biased) variance.
 fn by_the_batch(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
     let dims = builder.dims(node.required(0)?)?;
     let values = dims[0] * dims[2..].iter().product::<usize>();
@@ -33,7 +33,32 @@ fn by_the_batch(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
             "batch statistics need more than one value per channel: use larger batches or images, or frozen statistics",
         ));
     }
-    let (epsilon, momentum) = (node.float("epsilon", 1e-5), node.float("momentum", 0.9));
+    let Batch { y, mean, var, inv_std } = if values <= FEW {
+        let few = Few::of(node, builder)?;
+        Batch { y: few.output(node, builder)?, ..few.statistics(builder)? }
+    } else {
+        by_the_operator(node, builder)?
+    };
+    let y = activated(node, &y, builder)?;
+    let y = builder.cast(&y, builder.dtype(node.required(0)?)?)?;
+    let old = f64::from(node.float("momentum", 0.9));
+    let new_mean = moving(node.required(3)?, &mean, old, 1.0, builder)?;
+    let unbiased = values as f64 / (values - 1) as f64;
+    let new_var = moving(node.required(4)?, &var, old, unbiased, builder)?;
+    Ok(vec![y, mean, inv_std, new_mean, new_var])
+}
+
+/// What normalising by the batch yields, in float32: y before any activation, mean, biased variance, 1 / √(var + ε).
+pub(super) struct Batch {
+    pub(super) y: String,
+    pub(super) mean: String,
+    pub(super) var: String,
+    pub(super) inv_std: String,
+}
+
+/// With momentum 0 the standard operator hands out the batch's own mean and (biased) variance.
+fn by_the_operator(node: &Node, builder: &mut Builder) -> Result<Batch> {
+    let epsilon = node.float("epsilon", 1e-5);
     let mut standard = Node::new("BatchNormalization", &[], &[])
         .with("epsilon", Attribute::Float(epsilon))
         .with("momentum", Attribute::Float(0.0))
@@ -43,16 +68,10 @@ fn by_the_batch(node: &Node, builder: &mut Builder) -> Result<Vec<String>> {
     let copies = [builder.scale(node.required(3)?, 0.0)?, builder.scale(node.required(4)?, 0.0)?];
     standard.inputs = node.inputs.iter().take(3).cloned().chain(copies).collect();
     standard.inputs[0] = builder.widened(&standard.inputs[0])?;
-    let outputs = builder.emit(standard, 3)?;
-    let (mean, var) = (&outputs[1], &outputs[2]);
-    let y = activated(node, &outputs[0], builder)?;
-    let y = builder.cast(&y, builder.dtype(node.required(0)?)?)?;
-    let inv_std = inverse_deviation(var, epsilon, builder)?;
-    let old = f64::from(momentum);
-    let new_mean = moving(node.required(3)?, mean, old, 1.0, builder)?;
-    let unbiased = values as f64 / (values - 1) as f64;
-    let new_var = moving(node.required(4)?, var, old, unbiased, builder)?;
-    Ok(vec![y, mean.clone(), inv_std, new_mean, new_var])
+    let mut outputs = builder.emit(standard, 3)?.into_iter();
+    let [y, mean, var] = [(); 3].map(|()| outputs.next().unwrap_or_default());
+    let inv_std = inverse_deviation(&var, epsilon, builder)?;
+    Ok(Batch { y, mean, var, inv_std })
 }
 
 fn activated(node: &Node, y: &str, builder: &mut Builder) -> Result<String> {
@@ -115,8 +134,11 @@ pub(super) fn gradient(node: &Node, builder: &mut Builder) -> Result<Vec<String>
     let (x, scale, mean, inv_std) = (x?, scale?, mean?, inv_std?);
     let dy = if node.int("relu", 0) == 0 { dy? } else { masked(&dy?, &y?, ceiling(node), builder)? };
     let dtype = builder.dtype(&dy)?;
-    let (x, dy) = (builder.widened(&x)?, builder.widened(&dy)?);
     let dims = builder.dims(&x)?;
+    if node.int("frozen", 0) == 0 && dims[0] * dims[2..].iter().product::<usize>() <= FEW {
+        return Few::of(node, builder)?.gradient(&dy, &scale, dtype, builder);
+    }
+    let (x, dy) = (builder.widened(&x)?, builder.widened(&dy)?);
     let mut spread = vec![1; dims.len()];
     spread[1] = dims[1];
     let axes: Vec<usize> = (0..dims.len()).filter(|&axis| axis != 1).collect();

@@ -6,6 +6,7 @@
 mod batch_norm;
 mod conv;
 mod cross_entropy;
+mod few;
 mod optimizer;
 mod pool;
 mod resize;

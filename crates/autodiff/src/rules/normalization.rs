@@ -26,8 +26,11 @@ pub(super) fn batch_normalization(node: &Node, tape: &mut Tape) -> Result<()> {
 pub(super) fn batch_norm(node: &Node, tape: &mut Tape) -> Result<()> {
     let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
     let (x, scale) = (node.required(0)?, node.required(1)?);
-    let mut attributes =
-        vec![("relu", Attribute::Int(node.int("relu", 0))), ("frozen", Attribute::Int(node.int("frozen", 0)))];
+    let mut attributes = vec![
+        ("relu", Attribute::Int(node.int("relu", 0))),
+        ("frozen", Attribute::Int(node.int("frozen", 0))),
+        ("epsilon", Attribute::Float(node.float("epsilon", 1e-5))),
+    ];
     attributes.extend(node.attribute("ceiling").map(|ceiling| ("ceiling", ceiling.clone())));
     let [y, saved_mean, saved_inv_std] = [0, 1, 2].map(|i| node.output(i).unwrap_or_default());
     let gradients =

@@ -1,8 +1,9 @@
-//! Losses and optimisers against values that PyTorch and segmentation_models_pytorch computed; `data/*.py` recorded them.
+//! Losses, optimisers and whole networks against values that PyTorch and segmentation_models_pytorch computed; `data/*.py` recorded them.
 
 // A test may stop at the first surprise, in its helpers too; a test binary has no users.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod blocks;
 #[path = "../evaluator/mod.rs"]
 mod evaluator;
 mod losses;

@@ -2,6 +2,9 @@
 //!
 //! A task takes whole channels: the planes of one channel over the batch mostly fit the second-level cache, so that the
 //! passes after the first do not go to memory. Sums are kept in one lane each over at most a block, then in `f64`.
+//! Channels of a few values are computed in `f64` altogether.
+
+mod few;
 
 use super::parallel::{Parallel, Shared};
 use super::simd::{Isa, Simd, WithSimd};
@@ -15,6 +18,13 @@ pub struct NormShape {
     pub channels: usize,
     /// Pixels per channel and image.
     pub plane: usize,
+}
+
+impl NormShape {
+    /// Whether a channel has so few values that they are worth `f64`.
+    fn few(self) -> bool {
+        self.batch * self.plane <= few::FEW
+    }
 }
 
 /// What follows the normalisation in the same pass.
@@ -80,7 +90,7 @@ pub struct NormOutputs<'a> {
 
 /// Mean and variance of a channel.
 struct Statistics {
-    mean: f32,
+    mean: f64,
     biased: f64,
     unbiased: f64,
 }
@@ -94,15 +104,25 @@ pub fn batch_norm(threads: &dyn Parallel, isa: Isa, shape: NormShape, inputs: &N
         let x = |image: usize| &inputs.x[planes(image)..planes(image) + shape.plane];
         let given = (inputs.mean[channel], inputs.var[channel]);
         let Statistics { mean, biased, unbiased } = match inputs.frozen {
-            true => Statistics { mean: given.0, biased: f64::from(given.1), unbiased: f64::from(given.1) },
+            true => Statistics { mean: f64::from(given.0), biased: f64::from(given.1), unbiased: f64::from(given.1) },
+            false if shape.few() => {
+                let (mean, biased) = few::statistics((0..shape.batch).map(x));
+                let count = (shape.batch * shape.plane) as f64;
+                Statistics { mean, biased, unbiased: biased * count / (count - 1.0).max(1.0) }
+            }
             false => statistics(isa, (0..shape.batch).map(x)),
         };
-        let inv_std = (1.0 / (biased + f64::from(inputs.epsilon)).sqrt()) as f32;
-        let scale = inputs.scale[channel] * inv_std;
+        let deviation = (biased + f64::from(inputs.epsilon)).sqrt();
+        let (wide_mean, mean, inv_std) = (mean, mean as f32, (1.0 / deviation) as f32);
+        let (scale, bias) = (inputs.scale[channel] * inv_std, inputs.bias[channel]);
         for image in 0..shape.batch {
             // SAFETY: planes of different channels are disjoint, and each channel is one task.
             let y = unsafe { y.part(planes(image), shape.plane) };
-            let bias = inputs.bias[channel];
+            if shape.few() {
+                let line = [wide_mean, f64::from(inputs.scale[channel]) / deviation, f64::from(bias)];
+                few::write(x(image), line, inputs.activation, y);
+                continue;
+            }
             isa.dispatch(Scale { x: x(image), mean, scale, bias, activation: inputs.activation, y });
         }
         let blend = |old: f32, new: f64| {
@@ -113,7 +133,7 @@ pub fn batch_norm(threads: &dyn Parallel, isa: Isa, shape: NormShape, inputs: &N
         };
         let (new_mean, new_var) = match inputs.frozen {
             true => given,
-            false => (blend(given.0, f64::from(mean)), blend(given.1, unbiased)),
+            false => (blend(given.0, wide_mean), blend(given.1, unbiased)),
         };
         for (out, value) in small.iter().zip([mean, inv_std, new_mean, new_var]) {
             // SAFETY: one element per channel; an output nobody asked for is an empty slice and gives an empty part.
@@ -130,7 +150,7 @@ fn statistics<'a>(isa: Isa, planes: impl Iterator<Item = &'a [f32]> + Clone) -> 
     let from_near: f64 = planes.clone().map(|x| isa.dispatch(Sum { x, center: near, square: false })).sum();
     let mean = (f64::from(near) + from_near / count) as f32;
     let squares: f64 = planes.map(|x| isa.dispatch(Sum { x, center: mean, square: true })).sum();
-    Statistics { mean, biased: squares / count, unbiased: squares / (count - 1.0).max(1.0) }
+    Statistics { mean: f64::from(mean), biased: squares / count, unbiased: squares / (count - 1.0).max(1.0) }
 }
 
 /// What the gradient takes.
@@ -148,6 +168,8 @@ pub struct NormGradInputs<'a> {
     pub mean: &'a [f32],
     /// Inverse standard deviation by which X was normalised, per channel.
     pub inv_std: &'a [f32],
+    /// What was added to the variance.
+    pub epsilon: f32,
     /// What the forward pass ended in; where it cut Y, bounds included, no gradient passes.
     pub activation: Activation,
     /// Whether mean and deviation were constants rather than the batch's.
@@ -165,6 +187,16 @@ pub fn batch_norm_grad(
     let (dx, dscale, dbias) = (Shared::new(dx), Shared::new(dscale), Shared::new(dbias));
     threads.run(shape.channels, &|channel| {
         let planes = |image: usize| (image * shape.channels + channel) * shape.plane;
+        if shape.few() && !inputs.frozen {
+            let starts: Vec<usize> = (0..shape.batch).map(planes).collect();
+            // SAFETY: planes of different channels are disjoint, and each channel is one task; one element per channel, or none.
+            unsafe {
+                let sums = few::gradient(inputs, channel, &starts, shape.plane, |start| dx.part(start, shape.plane));
+                dscale.part(channel, 1).fill(sums[0] as f32);
+                dbias.part(channel, 1).fill(sums[1] as f32);
+            }
+            return;
+        }
         let part =
             |of: &'_ [f32], image: usize| -> *const f32 { of[planes(image)..planes(image) + shape.plane].as_ptr() };
         let (mean, inv_std) = (inputs.mean[channel], inputs.inv_std[channel]);

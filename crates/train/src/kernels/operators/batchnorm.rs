@@ -101,6 +101,7 @@ impl CpuOperator for BatchNorm {
 
 /// `swath.BatchNormGrad`.
 pub(in crate::kernels) struct BatchNormGrad {
+    epsilon: f32,
     pub(in crate::kernels) activation: Activation,
     pub(in crate::kernels) frozen: bool,
 }
@@ -112,7 +113,11 @@ impl CpuOperator for BatchNormGrad {
     const OUTPUTS: &'static [Slot] = &[required(F32), optional(F32), optional(F32)];
 
     fn new(attributes: &dyn Attributes) -> Result<Self, KernelError> {
-        Ok(Self { activation: activation(Self::NAME, attributes)?, frozen: flag(attributes, "frozen") })
+        Ok(Self {
+            epsilon: attributes.float("epsilon").unwrap_or(1e-5),
+            activation: activation(Self::NAME, attributes)?,
+            frozen: flag(attributes, "frozen"),
+        })
     }
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
@@ -143,6 +148,7 @@ impl CpuOperator for BatchNormGrad {
             scale: small(3, "scale")?,
             mean: small(4, "saved_mean")?,
             inv_std: small(5, "saved_inv_std")?,
+            epsilon: self.epsilon,
             activation: self.activation,
             frozen: self.frozen,
         };

@@ -98,7 +98,8 @@ fn gradient_is_that_of_the_definition() {
         let [y, mean, inv_std, ..] = forward(&Serial, isa, &case, activation);
         let (mut dx, mut dscale, mut dbias) = (vec![f32::NAN; y.len()], vec![0.0; 5], vec![0.0; 5]);
         let (dy, x, y, mean, inv_std) = (&case.dy, &case.x, &y, &mean, &inv_std);
-        let inputs = NormGradInputs { dy, x, y, scale, mean, inv_std, activation, frozen };
+        let epsilon = EPSILON as f32;
+        let inputs = NormGradInputs { dy, x, y, scale, mean, inv_std, epsilon, activation, frozen };
         batch_norm_grad(&Threads(2), isa, SHAPE, &inputs, [&mut dx, &mut dscale, &mut dbias]);
         for channel in 0..SHAPE.channels {
             let (mean, inv) = (f64::from(mean[channel]), f64::from(inv_std[channel]));
@@ -131,4 +132,34 @@ fn bits_do_not_depend_on_the_number_of_threads() {
         let run = |threads: &dyn Parallel| bits(forward(threads, isa, &case, Activation::Relu));
         assert!(run(&Serial) == run(&Threads(4)), "{isa:?}");
     }
+}
+
+#[test]
+fn two_values_keep_what_epsilon_leaves_of_their_gradient() {
+    // Far apart for their epsilon: x̂ is ±(1 - 5e-7), and the gradient a millionth of dy.
+    let shape = NormShape { batch: 2, channels: 1, plane: 1 };
+    let (x, dy, epsilon) = ([3.0f32, 5.25], [0.5f32, -0.25], 1.5e-6f32);
+    let (mean, inv_std, scale, y) = ([4.125f32], [1.0f32 / 1.125], [2.0f32], []);
+    let activation = Activation::Identity;
+    let inputs = NormGradInputs {
+        dy: &dy,
+        x: &x,
+        y: &y,
+        scale: &scale,
+        mean: &mean,
+        inv_std: &inv_std,
+        epsilon,
+        activation,
+        frozen: false,
+    };
+    let (mut dx, mut dscale, mut dbias) = ([0.0; 2], [0.0; 1], [0.0; 1]);
+    batch_norm_grad(&Serial, Isa::detect(), shape, &inputs, [&mut dx, &mut dscale, &mut dbias]);
+    // dx = scale / √(v + ε) · ±(dy₀ - dy₁) / 2 · ε / (v + ε), with v = 1.125².
+    let deviation = (1.125f64.powi(2) + f64::from(epsilon)).sqrt();
+    let truth = 2.0 / deviation * 0.375 * f64::from(epsilon) / deviation.powi(2);
+    // One rounding to f32, and f64's of numbers of order one against a difference of 1e-6: 1e-10.
+    near(dx[0], truth, truth * 1e-7);
+    near(dx[1], -truth, truth * 1e-7);
+    near(dscale[0], -0.75 * 1.125 / deviation, 1e-7);
+    near(dbias[0], 0.25, 1e-7);
 }
