@@ -52,7 +52,9 @@ def reference(model, x, y, mode, dtype):
     loss.backward()
     found = {"logits": logits.detach().numpy(), "loss": np.asarray(loss.item())}
     found |= {f"grad/{k}": v.grad.numpy().copy() for k, v in model.named_parameters() if v.grad is not None}
-    if mode == "train": found |= {f"stat/{k}": v.numpy().copy() for k, v in model.named_buffers() if k.endswith(("running_mean", "running_var"))}
+    # A layer without a gradient took no part.
+    part = lambda k: k.endswith(("running_mean", "running_var")) and f"grad/{k.rsplit('.', 1)[0]}.weight" in found
+    if mode == "train": found |= {f"stat/{k}": v.numpy().copy() for k, v in model.named_buffers() if part(k)}
     model.zero_grad(); model.float().eval().load_state_dict(state)
     return found
 

@@ -189,7 +189,8 @@ mod tests {
         let dy = Given::F32(shape.clone(), vec![9.0, 1.0, 9.0, 3.0]);
         let y = Given::F32(shape.clone(), vec![0.0, 3.0, 0.0, 3.0]);
         let inputs = vec![dy, x(), y, small(2.0), small(0.0), small(1.0)];
-        let out = run_node("BatchNormGrad", &[("relu", Attribute::Int(1))], inputs, &[1; 3]).unwrap();
+        let attributes = [("epsilon", Attribute::Float(0.0)), ("relu", Attribute::Int(1))];
+        let out = run_node("BatchNormGrad", &attributes, inputs, &[1; 3]).unwrap();
         assert_eq!(floats(&out[0]), [0.0, -2.0, 0.0, 2.0]);
         assert_eq!([floats(&out[1])[0], floats(&out[2])[0]], [4.0, 4.0]);
     }
