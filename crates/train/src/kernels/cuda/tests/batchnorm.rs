@@ -136,6 +136,8 @@ fn gradient_agrees() {
     }
 }
 
+const EPSILON: f32 = 1e-5;
+
 fn gradient(host: &Host, shape: NormShape, element: Element, activation: Activation, frozen: bool) {
     let len = shape.batch * shape.channels * shape.plane;
     let (mut x, mut dy, mut y) = (x(shape, element), Images::new(element, &numbers(len, 7)), {
@@ -146,6 +148,17 @@ fn gradient(host: &Host, shape: NormShape, element: Element, activation: Activat
     mean.iter_mut().for_each(|mean| *mean += 8.0);
     let mut expected = [len, shape.channels, shape.channels].map(|len| vec![0.0; len]);
     let (numbers_x, numbers_dy, numbers_y) = (x.numbers(), dy.numbers(), y.numbers());
+    if !frozen {
+        // Those of X itself, which the processor computes again where a channel has few values.
+        for channel in 0..shape.channels {
+            let starts = (0..shape.batch).map(|image| (image * shape.channels + channel) * shape.plane);
+            let values: Vec<f32> = starts.flat_map(|start| &numbers_x[start..start + shape.plane]).copied().collect();
+            let count = values.len() as f32;
+            mean[channel] = values.iter().sum::<f32>() / count;
+            let squares = values.iter().map(|x| (x - mean[channel]).powi(2)).sum::<f32>();
+            inv_std[channel] = (squares / count + EPSILON).sqrt().recip();
+        }
+    }
     let inputs = cpu::NormGradInputs {
         dy: &numbers_dy,
         x: &numbers_x,
@@ -153,6 +166,7 @@ fn gradient(host: &Host, shape: NormShape, element: Element, activation: Activat
         scale: &scale,
         mean: &mean,
         inv_std: &inv_std,
+        epsilon: EPSILON,
         activation,
         frozen,
     };
