@@ -163,7 +163,7 @@ fn change_head(graph: &Graph, classes: usize, seed: u64, report: &mut Adaptation
     if old == classes {
         return Ok(Patch::default());
     }
-    if tensor.len() == 0 {
+    if tensor.is_empty() {
         return Err(refuse(format!("the head '{name}' has no weights: its dimensions are {:?}", tensor.dims())));
     }
     let mut patch = Patch { outputs: Some(with_channels(graph.outputs(), &output.name, classes)), ..Patch::default() };
