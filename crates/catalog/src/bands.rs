@@ -60,6 +60,9 @@ pub struct Band {
     /// What is added to the scaled pixels to give a physical value.
     #[serde(default, rename = "raster:offset", skip_serializing_if = "Option::is_none")]
     pub offset: Option<f64>,
+    /// Percentage of its pixels that are valid, out of the item's statistics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_percent: Option<f64>,
     /// Ground sample distance, in metres.
     #[serde(default, rename = "gsd", skip_serializing_if = "Option::is_none")]
     pub gsd_m: Option<f64>,
@@ -150,7 +153,9 @@ fn band_of(band: &Value, asset: &Map<String, Value>) -> Band {
     };
     let text = |names: &[&str]| band.as_object().and_then(|own| names.iter().find_map(|name| own.get(*name)?.as_str()));
     let number = |names: &[&str]| field(names).as_ref().and_then(nodata::number);
+    let statistics = ["statistics", "raster:statistics"].iter().find_map(|name| band.get(*name));
     Band {
+        valid_percent: statistics.and_then(|fields| fields.get("valid_percent")).and_then(Value::as_f64),
         name: text(&["name"]).map(str::to_owned),
         common_name: text(&["eo:common_name", "common_name"]).map(str::to_owned),
         center_wavelength_um: number(&["eo:center_wavelength", "center_wavelength"]),

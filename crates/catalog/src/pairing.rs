@@ -30,6 +30,7 @@ use crate::{
     filter::Filter,
     href::Href,
     item::{Item, ItemId},
+    label::Count,
     ml_aoi::{MlAoi, Resampling, Role, Split},
     projection::Projection,
     source::tree::Tree,
@@ -97,6 +98,8 @@ pub struct LabelRef {
     pub kind: LabelKind,
     /// The classes that the item declares, in its order, the background (if any) aside.
     pub classes: Vec<String>,
+    /// How often each class occurs, where the item says it: features of vector labels, pixels of raster labels.
+    pub counts: Vec<Count>,
     /// The grid that the item gives, for raster labels.
     pub projection: Projection,
     /// Its checksum as a hexadecimal multihash.

@@ -117,6 +117,7 @@ fn pair(index: usize, images: &[String], mask: &str) -> Result<Pair, Failure> {
         href: Href::parse(mask)?,
         kind: LabelKind::Raster { values: Vec::new(), nodata: None },
         classes: Vec::new(),
+        counts: Vec::new(),
         projection: Projection::default(),
         checksum: None,
     };

@@ -1,7 +1,6 @@
 //! Where each class is, so that training windows can be drawn around classes instead of around ground.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use swath_raster::Window;
 
@@ -9,6 +8,7 @@ use crate::dataset::Inner;
 use crate::develop::label_window;
 use crate::draw::Draw;
 use crate::error::Error;
+use crate::parallel;
 use crate::split::Part;
 use crate::tiling::Tiling;
 
@@ -18,10 +18,11 @@ const CELL_PX: usize = 32;
 /// Side of the windows in which labels are read.
 const READ_PX: usize = 1024;
 
-/// For each class that occurs in the training part: the cells that hold it, and how many of its pixels each holds.
+/// For each class that occurs in the training part and has a weight: the cells that hold it, and how likely each is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Balance {
-    classes: Vec<Vec<(Cell, u64)>>,
+    /// Weights of classes as running sums, each with its cells and their running sums of pixels times the item's weight.
+    classes: Vec<(f64, Vec<(Cell, f64)>)>,
 }
 
 /// The smallest rectangle that holds all pixels of a class in one cell.
@@ -38,55 +39,51 @@ impl Balance {
     /// Reads the labels of the training part once.
     pub(crate) fn gather(dataset: &Inner) -> Result<Balance, Error> {
         let mut windows = Vec::new();
-        for (scene, parts) in dataset.parts.iter().enumerate() {
+        let weighted = dataset.parts.iter().enumerate().filter(|(scene, _)| dataset.weights[*scene] > 0.0);
+        for (scene, parts) in weighted {
             for rectangle in parts.rectangles(Part::Train) {
                 windows.extend(Tiling::new(rectangle, READ_PX, 0)?.tiles().map(|tile| (scene, tile.core)));
             }
         }
-        let next = AtomicUsize::new(0);
-        let mut counted: Vec<(usize, Result<Found, Error>)> = std::thread::scope(|scope| {
-            let work = || {
-                let mut own = Vec::new();
-                while let Some((at, &(scene, window))) =
-                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, windows.get(at)?)))
-                {
-                    own.push((at, count(dataset, scene, window)));
-                }
-                own
-            };
-            let threads = dataset.options.threads().min(windows.len());
-            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            handles.into_iter().flat_map(|handle| handle.join().unwrap_or_default()).collect()
-        });
-        counted.sort_by_key(|(at, _)| *at);
-        let mut classes = vec![Vec::new(); dataset.recipe.classes.len()];
-        for (_, cells) in counted {
+        let counted =
+            parallel::map(dataset.options.threads(), &windows, |&(scene, window)| count(dataset, scene, window));
+        let recipe = &dataset.recipe;
+        let mut classes = vec![Vec::new(); recipe.classes.len()];
+        for cells in counted {
             for (class, cell, pixels) in cells? {
                 if let Some(class) = classes.get_mut(usize::from(class)) {
-                    class.push((cell, pixels));
+                    class.push((cell, pixels as f64 * dataset.weights[cell.scene]));
                 }
             }
         }
-        // Counts are kept as running sums, in which a drawn number is looked up.
-        for class in &mut classes {
-            let mut sum = 0;
-            class.iter_mut().for_each(|(_, pixels)| {
-                sum += *pixels;
-                *pixels = sum;
-            });
+        let weights = recipe.classes.iter().map(|name| recipe.sampling.class_weight(name));
+        let mut kept: Vec<(f64, Vec<(Cell, f64)>)> =
+            weights.zip(classes).filter(|(weight, class)| *weight > 0.0 && !class.is_empty()).collect();
+        // Running sums, in which a drawn number is looked up.
+        for (_, class) in &mut kept {
+            running(class.iter_mut().map(|(_, mass)| mass));
         }
-        classes.retain(|class| !class.is_empty());
-        Ok(Balance { classes })
+        running(kept.iter_mut().map(|(weight, _)| weight));
+        Ok(Balance { classes: kept })
     }
 
-    /// A pixel in a cell of a class drawn evenly: its image, row and column. `None` where no class occurs.
+    /// A pixel in a cell of a class drawn by its weight: its image, row and column. `None` where no class occurs.
     pub(crate) fn draw(&self, draw: &mut Draw) -> Option<(usize, i64, i64)> {
-        let class = self.classes.get(draw.below(self.classes.len() as u64) as usize)?;
-        let rank = draw.below(class.last()?.1);
-        let (cell, _) = class.get(class.partition_point(|(_, end)| *end <= rank))?;
+        let drawn = draw.unit() * self.classes.last()?.0;
+        let (_, class) = self.classes.get(self.classes.partition_point(|(end, _)| *end <= drawn))?;
+        let drawn = draw.unit() * class.last()?.1;
+        let (cell, _) = class.get(class.partition_point(|(_, end)| *end <= drawn))?;
         let (down, right) = (draw.below(cell.window.height_px as u64), draw.below(cell.window.width_px as u64));
         let (row, col) = (cell.window.row_px + down as i64, cell.window.col_px + right as i64);
         Some((cell.scene, row, col))
+    }
+}
+
+fn running<'a>(values: impl Iterator<Item = &'a mut f64>) {
+    let mut sum = 0.0;
+    for value in values {
+        sum += *value;
+        *value = sum;
     }
 }
 

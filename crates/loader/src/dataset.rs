@@ -1,6 +1,6 @@
 //! A labelled dataset, opened by a recipe: what the commands and other programs hold.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array2, Array3};
@@ -11,13 +11,16 @@ use swath_raster::{BlockCache, FailedBlock, FetchOptions, FetchStatistics, Fetch
 use crate::augment::Pipeline;
 use crate::augment::view::View;
 use crate::balance::Balance;
-use crate::develop::{Developer, Draft};
+use crate::claims;
+use crate::develop::{Developer, Draft, Least};
 use crate::draw::{Draw, Purpose};
 use crate::error::Error;
 use crate::normalise::Normaliser;
-use crate::plan::{Chip, Plan};
+use crate::parallel;
+use crate::plan::{Chip, Known, Plan, Screen};
 use crate::prefetch::{Batches, Io, Schedule};
-use crate::recipe::{Recipe, Sampling};
+use crate::recipe::Recipe;
+use crate::sampling::Sampling;
 use crate::scene::Scene;
 use crate::split::{self, Part, Parts, Placed};
 use crate::statistics::{self, Statistics};
@@ -84,6 +87,10 @@ pub struct Dataset {
 pub(crate) struct Inner {
     pub(crate) scenes: Vec<Scene>,
     pub(crate) parts: Vec<Parts>,
+    /// Weight of each scene's positions.
+    pub(crate) weights: Vec<f64>,
+    /// Scenes of which no window can have as much as it must, by what their items say.
+    excluded: Vec<bool>,
     pub(crate) recipe: Recipe,
     pub(crate) io: Io,
     pub(crate) options: Options,
@@ -93,6 +100,9 @@ pub(crate) struct Inner {
     statistics: OnceLock<Statistics>,
     normaliser: OnceLock<Normaliser>,
     balance: OnceLock<Arc<Balance>>,
+    screen: OnceLock<Option<Arc<Screen>>>,
+    /// Windows that were read and drawn again, over all epochs.
+    pub(crate) redrawn: AtomicU64,
 }
 
 impl Dataset {
@@ -118,8 +128,16 @@ impl Dataset {
         let placed: Vec<Placed<'_>> = (pairs.iter().zip(&scenes))
             .map(|(pair, scene)| Placed { id: &pair.id, grid: scene.grid(), declared: pair.split })
             .collect();
-        let parts = split::divide(&placed, &recipe.split)?;
-        Dataset::new(scenes, parts, recipe, io, options)
+        let mut parts = split::divide(&placed, &recipe.split)?;
+        if recipe.footprints {
+            let all = parts.into_iter().zip(pairs).zip(&scenes);
+            let inside = all.map(|((parts, pair), scene)| parts.inside(&pair.footprint, scene.grid(), &pair.id));
+            parts = inside.collect::<Result<_, Error>>()?;
+        }
+        check_items(pairs, recipe)?;
+        let excluded =
+            pairs.iter().zip(&scenes).map(|(pair, scene)| claims::is_hopeless(pair, scene, recipe)).collect();
+        Dataset::new(scenes, parts, excluded, recipe, io, options)
     }
 
     /// Opens images without labels, for prediction; classes, split and augmentations of the recipe are not looked at.
@@ -136,12 +154,13 @@ impl Dataset {
         let scenes = io.open(images.iter().map(source).collect(), recipe)?;
         let parts = scenes.iter().map(|scene| Parts::everything(scene.grid())).collect();
         let recipe = Recipe { augment: Vec::new(), ..recipe.clone() };
-        Dataset::new(scenes, parts, &recipe, io, options)
+        Dataset::new(scenes, parts, Vec::new(), &recipe, io, options)
     }
 
     fn new(
         scenes: Vec<Scene>,
         parts: Vec<Parts>,
+        excluded: Vec<bool>,
         recipe: &Recipe,
         io: Io,
         options: &Options,
@@ -159,9 +178,12 @@ impl Dataset {
         let whole = View::whole(recipe.window_px, recipe.window_px);
         let cropped = pipeline.lead(whole, &mut Draw::new(0, Purpose::Augment, 0, 0))?;
         let evaluation_px = recipe.output_px.filter(|px| (cropped.height, cropped.width) != (*px, *px));
+        let weights = scenes.iter().map(|scene| recipe.sampling.item_weight(scene.id())).collect();
         let inner = Inner {
             scenes,
             parts,
+            weights,
+            excluded,
             recipe: recipe.clone(),
             io,
             options: options.clone(),
@@ -170,6 +192,8 @@ impl Dataset {
             statistics: OnceLock::new(),
             normaliser: OnceLock::new(),
             balance: OnceLock::new(),
+            screen: OnceLock::new(),
+            redrawn: AtomicU64::new(0),
         };
         Ok(Dataset { inner: Arc::new(inner) })
     }
@@ -194,23 +218,38 @@ impl Dataset {
         self.inner.scenes.first().map_or(&[], |scene| scene.band_names())
     }
 
-    /// Plans the training part; reads its labels once where windows are drawn around classes.
+    /// Plans the training part; reads its labels once where windows are drawn around classes, and overviews where windows
+    /// must have so much data or so many labels.
     ///
     /// # Errors
-    /// [`Error::EmptyPart`]; whatever reading labels can fail with.
+    /// [`Error::EmptyPart`]; whatever reading labels and overviews can fail with.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let plan = Plan::training(&self.inner.parts, &self.inner.recipe)?;
-        if self.inner.recipe.sampling != Sampling::ClassBalanced {
+        let inner = &self.inner;
+        let screen = match inner.screen.get() {
+            Some(screen) => screen.clone(),
+            None => {
+                let screen = Screen::gather(inner)?.map(Arc::new);
+                inner.screen.get_or_init(|| screen).clone()
+            }
+        };
+        let known = Known { weights: &inner.weights, excluded: &inner.excluded, screen };
+        let plan = Plan::on_ground(&inner.parts, &inner.recipe, known)?;
+        if !inner.recipe.sampling.is_by_class() {
             return Ok(plan);
         }
-        let balance = match self.inner.balance.get() {
+        let balance = match inner.balance.get() {
             Some(balance) => balance.clone(),
             None => {
-                let balance = Arc::new(Balance::gather(&self.inner)?);
-                self.inner.balance.get_or_init(|| balance).clone()
+                let balance = Arc::new(Balance::gather(inner)?);
+                inner.balance.get_or_init(|| balance).clone()
             }
         };
         Ok(plan.balanced(balance))
+    }
+
+    /// Windows that were read and drawn again because they had too little data or too few labels, so far.
+    pub fn redrawn(&self) -> u64 {
+        self.inner.redrawn.load(Ordering::Relaxed)
     }
 
     /// Statistics of the training part; read once, then kept.
@@ -281,9 +320,10 @@ impl Dataset {
 
     fn schedule(&self, epoch: u64, first_batch: u64) -> Result<Schedule, Error> {
         let plan = self.plan()?;
-        let chips = self.shard(plan.epoch(self.inner.recipe.seed, epoch));
+        let (chips, refused) = plan.epoch_and_refusals(self.inner.recipe.seed, epoch);
         Ok(Schedule {
-            chips,
+            chips: self.shard(chips),
+            refused,
             first_batch,
             batch: self.inner.recipe.batch,
             drop_last: self.inner.recipe.drop_last,
@@ -326,7 +366,7 @@ impl Dataset {
         let batch = self.inner.recipe.batch;
         Batches::start(
             self.clone(),
-            Schedule { chips, first_batch: 0, batch, drop_last: false, output_px, training: None },
+            Schedule { chips, first_batch: 0, batch, drop_last: false, output_px, refused: 0, training: None },
         )
     }
 
@@ -384,6 +424,11 @@ impl Inner {
         Developer { scenes, parts, normaliser, pipeline, output_px, io, plan }
     }
 
+    /// What a training sample must have.
+    pub(crate) fn least(&self) -> Least {
+        Least { labelled: self.recipe.min_valid, valid: 1.0 - self.recipe.max_nodata }
+    }
+
     pub(crate) fn normaliser(&self) -> Option<&Normaliser> {
         self.normaliser.get()
     }
@@ -413,6 +458,19 @@ impl LabelSource {
     }
 }
 
+/// Refuses weights of items that are not there.
+fn check_items(pairs: &[Pair], recipe: &Recipe) -> Result<(), Error> {
+    let Sampling::Weighted { items, .. } = &recipe.sampling else { return Ok(()) };
+    match items.keys().find(|name| pairs.iter().all(|pair| pair.id != **name)) {
+        None => Ok(()),
+        Some(name) => {
+            let known: Vec<&str> = pairs.iter().take(5).map(|pair| pair.id.as_str()).collect();
+            let reason = format!("there is no item '{name}'; there are {} and others", known.join(", "));
+            Err(Error::Recipe { field: "sampling.items".to_owned(), reason })
+        }
+    }
+}
+
 /// Reads all vector labels, on as many threads as there are workers; `None` for raster labels. Of several errors the
 /// first pair's is given.
 fn read_vectors(pairs: &[Pair], recipe: &Recipe, threads: usize) -> Result<Vec<Option<Vector>>, Error> {
@@ -422,20 +480,5 @@ fn read_vectors(pairs: &[Pair], recipe: &Recipe, threads: usize) -> Result<Vec<O
         }
         LabelKind::Raster { .. } => Ok(None),
     };
-    let next = AtomicUsize::new(0);
-    let mut read: Vec<(usize, Result<Option<Vector>, Error>)> = std::thread::scope(|scope| {
-        let work = || {
-            let mut own = Vec::new();
-            while let Some((index, pair)) =
-                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, pairs.get(i)?)))
-            {
-                own.push((index, read(pair)));
-            }
-            own
-        };
-        let handles: Vec<_> = (0..threads.min(pairs.len())).map(|_| scope.spawn(work)).collect();
-        handles.into_iter().flat_map(|handle| handle.join().unwrap_or_default()).collect()
-    });
-    read.sort_by_key(|(index, _)| *index);
-    read.into_iter().map(|(_, vector)| vector).collect()
+    parallel::map(threads, pairs, read).into_iter().collect()
 }

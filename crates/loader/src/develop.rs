@@ -45,6 +45,15 @@ impl Draft {
     }
 }
 
+/// What a sample must have to be kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Least {
+    /// Share of pixels with a target.
+    pub(crate) labelled: f64,
+    /// Share of pixels that are valid.
+    pub(crate) valid: f64,
+}
+
 /// What turns chips of one dataset into samples.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Developer<'a> {
@@ -108,12 +117,12 @@ impl Assembly {
 }
 
 impl Developer<'_> {
-    /// Appends the sample of a chip; false, and nothing appended, where less than `min_valid` of it has a target.
+    /// Appends the sample of a chip; false, and nothing appended, where it has less than it must.
     pub(crate) fn develop(
         &self,
         mut draft: Draft,
         pixels: &ScenePixels,
-        min_valid: f64,
+        least: Least,
         assembly: &mut Assembly,
     ) -> Result<bool, Error> {
         let scene = &self.scenes[draft.chip.scene];
@@ -123,11 +132,12 @@ impl Developer<'_> {
             pixels.window.col_px - draft.chip.window.col_px,
         );
         let size = (view.height, view.width);
-        let labelled = |target: &[u8]| min_valid <= 0.0 || labelled_share(target) >= min_valid;
+        let labelled = |target: &[u8]| least.labelled <= 0.0 || labelled_share(target) >= least.labelled;
         let kept = if self.pipeline.is_exact() && self.output_px.is_none_or(|px| size == (px, px)) {
             let (image, target) = assembly.slot(bands, size)?;
-            self.expose(&draft.chip, pixels, &view, Some(self.normaliser), image, target)?;
-            labelled(target)
+            let invalid = self.expose(&draft.chip, pixels, &view, Some(self.normaliser), image, target)?;
+            let lost = invalid.map_or(0, |invalid| invalid.iter().filter(|invalid| **invalid).count());
+            labelled(target) && 1.0 - lost as f64 / target.len().max(1) as f64 >= least.valid
         } else {
             let mut sample = self.sample(&draft.chip, pixels, &view)?;
             let scene = draft.chip.scene;
@@ -136,8 +146,8 @@ impl Developer<'_> {
                 resize::resize(&mut sample, px, px, resize::Method::Linear, resize::Method::Nearest);
             }
             let (image, target) = assembly.slot(bands, (sample.view.height, sample.view.width))?;
-            self.normalise(&sample, image, target);
-            labelled(target)
+            let valid = self.normalise(&sample, image, target);
+            labelled(target) && valid >= least.valid
         };
         if !kept {
             assembly.drop_last();
@@ -166,8 +176,8 @@ impl Developer<'_> {
         Ok(Sample::new(image, target, valid, scene.domain))
     }
 
-    /// Puts a finished sample, through its pending view, into its slot.
-    fn normalise(&self, sample: &Sample, image: &mut [f32], target: &mut [u8]) {
+    /// Puts a finished sample, through its pending view, into its slot; returns the share of its pixels that are valid.
+    fn normalise(&self, sample: &Sample, image: &mut [f32], target: &mut [u8]) -> f64 {
         let pixels = target.len();
         let mut valid = vec![false; pixels];
         place(sample.valid.view(), (0, 0), &sample.view, &mut valid, |v| v);
@@ -179,6 +189,7 @@ impl Developer<'_> {
             plane.iter_mut().zip(&valid).filter(|(_, valid)| !**valid).for_each(|(value, _)| *value = 0.0);
         }
         target.iter_mut().zip(&valid).filter(|(_, valid)| !**valid).for_each(|(target, _)| *target = IGNORE);
+        valid.iter().filter(|valid| **valid).count() as f64 / pixels.max(1) as f64
     }
 
     /// Fills image planes, all of them, and target with what the view shows of the pixels. Returns where pixels are
@@ -375,16 +386,9 @@ fn show_label(scene: &Scene, pixels: &ScenePixels, view: &View, target: &mut [u8
 pub(crate) fn label_window(scene: &Scene, pixels: &ScenePixels) -> Result<Array2<u8>, Error> {
     let size = (pixels.window.height_px, pixels.window.width_px);
     match (&scene.truth, &pixels.label) {
-        (Truth::Vector { vector, burned }, _) => {
-            // Two threads that come first burn the same image twice; one of the equal results is kept.
-            let runs = match burned.get() {
-                Some(runs) => runs,
-                None => {
-                    let runs = vector.burn(scene.grid())?;
-                    burned.get_or_init(|| runs)
-                }
-            };
-            Ok(runs.window(&pixels.window))
+        (Truth::Vector { .. }, _) => {
+            let runs = scene.truth.burned(scene.grid())?;
+            Ok(runs.map_or_else(|| Array2::from_elem(size, IGNORE), |runs| runs.window(&pixels.window)))
         }
         (Truth::Raster { layer, values }, Some(from)) => {
             let failed = |source| layer.failed(pixels.window, source);

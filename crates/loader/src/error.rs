@@ -68,6 +68,10 @@ pub enum Error {
         #[source]
         source: Box<geojson::Error>,
     },
+    #[error(
+        "item {item}: its geometry does not meet its image; correct the item, or set footprints = false to take all of the image"
+    )]
+    Footprint { item: String },
     #[error("no image with a label was given; check the catalog and the pairing's filter")]
     NoPairs,
     #[error("the {part} part holds no window of {window_px} px: {reason}")]

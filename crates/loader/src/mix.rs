@@ -1,6 +1,8 @@
 //! Augmentations that mix the samples of a batch: MixUp and CutMix.
 //!
 //! Targets are class indices, which cannot be blended: where MixUp blends two pixels, the target is that of the stronger one.
+//! A loss of blended targets, `w` times that of one and `1 - w` times that of the other, needs both targets and is not made here;
+//! the small default `alpha` makes most weights nearly 0 or 1.
 
 use serde::{Deserialize, Serialize};
 
@@ -157,6 +159,31 @@ mod tests {
             let expected = 0.25 / (2.0 * alpha + 1.0);
             assert!((mean - 0.5).abs() < 5.0 * (expected / 40_000.0f64).sqrt(), "{alpha}: {mean}");
             assert!((variance - expected).abs() < 5.0 * 0.25 / 200.0, "{alpha}: {variance}");
+        }
+    }
+
+    #[test]
+    fn blended_samples_follow_the_formula() {
+        // Sample n holds 10 n + band everywhere, and target n.
+        let before: Vec<f32> = (0..3u8).flat_map(|n| (0..2u8).flat_map(move |b| [f32::from(10 * n + b); 6])).collect();
+        for seed in 0..50 {
+            let (mut image, mut target) = (before.clone(), (0..3u8).flat_map(|n| [n; 6]).collect::<Vec<u8>>());
+            let draw = || Draw::new(seed, Purpose::Mix, 0, 0);
+            Mix::MixUp { p: 1.0, alpha: 0.4 }.apply(&mut image, &mut target, 3, (2, 3), &mut draw());
+            let mut draw = draw();
+            for n in 0..3 {
+                // The same numbers in the same order: whether, with whom, how much, and where a hole would lie.
+                let _ = draw.chance(1.0);
+                let other = (n + 1 + draw.below(2) as usize) % 3;
+                let weight = beta(0.4, &mut draw);
+                let _ = (draw.unit(), draw.unit());
+                let (w, rest) = (weight as f32, 1.0 - weight as f32);
+                for pixel in 0..12 {
+                    assert_eq!(image[n * 12 + pixel], before[n * 12 + pixel] * w + before[other * 12 + pixel] * rest);
+                }
+                let stronger = if weight < 0.5 { other } else { n };
+                assert!(target[n * 6..(n + 1) * 6].iter().all(|&class| usize::from(class) == stronger));
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use ndarray::{Array3, Array4};
-use swath_raster::{BlockCache, Fetcher, Window};
+use swath_raster::{BlockCache, Fetcher, Pixels, Window};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -22,12 +22,12 @@ use tokio::task::JoinSet;
 use crate::augment::Pipeline;
 use crate::batch::{Batch, Buffers, ChipId, Pool};
 use crate::dataset::{Dataset, Options, Source};
-use crate::develop::{Assembly, Draft};
+use crate::develop::{Assembly, Draft, Least};
 use crate::draw::{Draw, Purpose};
 use crate::error::Error;
 use crate::plan::{Chip, Plan};
 use crate::recipe::Recipe;
-use crate::scene::{Scene, SceneBytes, ScenePixels};
+use crate::scene::{Layer, Scene, SceneBytes, ScenePixels};
 
 /// The I/O runtime with what it reads through.
 #[derive(Debug)]
@@ -90,6 +90,15 @@ impl Io {
         self.run(plan.fetch(scene, &self.fetcher, &self.cache))?.decode(scene)
     }
 
+    /// Reads all of a file that has the scene's grid, from an overview; `None` where there is none.
+    pub(crate) fn read_overview(&self, layer: &Layer) -> Result<Option<Pixels>, Error> {
+        let Some(plan) = layer.overview()? else { return Ok(None) };
+        let window = plan.window();
+        let failed = |source| layer.failed(window, source);
+        let fetched = self.run(async { self.fetcher.fetch(plan, &self.cache).await.map_err(failed) })?;
+        fetched.decode().and_then(|blocks| blocks.to_pixels()).map_err(failed).map(Some)
+    }
+
     /// Reads the label of one window on the calling thread, and nothing of the image.
     pub(crate) fn read_label(&self, scene: &Scene, window: Window) -> Result<ScenePixels, Error> {
         let plan = scene.plan_label(window)?;
@@ -114,6 +123,8 @@ pub(crate) struct Schedule {
     pub(crate) batch: usize,
     pub(crate) drop_last: bool,
     pub(crate) output_px: Option<usize>,
+    /// Windows that were refused unread before the chips were found.
+    pub(crate) refused: u64,
     /// The plan and the epoch, where samples are augmented and may be drawn again.
     pub(crate) training: Option<(Plan, u64)>,
 }
@@ -189,8 +200,10 @@ pub struct Progress {
     pub decode_s: f64,
     /// Seconds spent on labels, augmentation and normalisation, summed over workers.
     pub develop_s: f64,
-    /// Windows that were drawn again because too little of them was valid.
+    /// Windows that were read and drawn again because too little of them was valid or labelled.
     pub redrawn: u64,
+    /// Windows that were drawn again unread, because overviews or labels say as much.
+    pub refused: u64,
 }
 
 impl Batches {
@@ -248,6 +261,7 @@ impl Batches {
             decode_s: seconds(&self.shop.counters.decode_ns),
             develop_s: seconds(&self.shop.counters.develop_ns),
             redrawn: self.shop.counters.redrawn.load(Ordering::Relaxed),
+            refused: self.shop.schedule.refused,
         }
     }
 }
@@ -367,7 +381,7 @@ impl Shop {
             let mut pixels = self.timed(&self.counters.decode_ns, || bytes.decode(&inner.scenes[draft.chip.scene]))?;
             let mut attempt = 0;
             loop {
-                let least = if self.may_redraw(attempt) { inner.recipe.min_valid } else { 0.0 };
+                let least = if self.may_redraw(attempt) { inner.least() } else { Least::default() };
                 let chip = draft.chip;
                 let kept =
                     self.timed(&self.counters.develop_ns, || developer.develop(draft, &pixels, least, &mut assembly))?;
@@ -377,6 +391,7 @@ impl Shop {
                 }
                 attempt += 1;
                 self.counters.redrawn.fetch_add(1, Ordering::Relaxed);
+                self.dataset.inner.redrawn.fetch_add(1, Ordering::Relaxed);
                 (draft, pixels) = self.redraw(chip.index, attempt)?;
             }
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::augment::Step;
 use crate::error::Error;
 use crate::mix::Mix;
+use crate::sampling::Sampling;
 
 /// Target value of a pixel without a truth: nodata, outside the image, outside the part, not labelled.
 pub const IGNORE: u8 = 255;
@@ -144,19 +145,6 @@ fn ninety_eight() -> f64 {
     98.0
 }
 
-/// How training windows are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sampling {
-    /// Every position of the training part is equally likely, so that larger scenes give more windows.
-    #[default]
-    Random,
-    /// Windows are drawn around a pixel of a class drawn evenly from those present in the training part.
-    ClassBalanced,
-    /// The training part in a grid without overlap, shuffled: each position once an epoch.
-    Grid,
-}
-
 /// Every setting of the loader. See each field for its meaning, unit and default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -177,6 +165,7 @@ pub struct Recipe {
     /// Which ground is trained on and which is held out.
     pub split: Split,
     /// How training windows are drawn.
+    #[serde(deserialize_with = "crate::sampling::name_or_table")]
     pub sampling: Sampling,
     /// Windows per epoch; absent: as many as the training part's area holds without overlap, rounded up.
     pub samples: Option<usize>,
@@ -200,6 +189,10 @@ pub struct Recipe {
     pub on_small: OnSmall,
     /// Training windows with a smaller share of valid, labelled pixels are drawn again (default 0: all are kept).
     pub min_valid: f64,
+    /// Training windows with a larger share of nodata pixels are drawn again (default 1: all are kept).
+    pub max_nodata: f64,
+    /// Whether the geometry of an item says where its image has data (default true): ground outside of it is in no part.
+    pub footprints: bool,
     /// An epoch larger than this many samples (default 512) is read in runs of so many, each from a few neighbourhoods of
     /// 1024 px in all scenes and shuffled; a smaller horizon needs less cache, a larger one mixes better.
     pub horizon: usize,
@@ -226,6 +219,8 @@ impl Default for Recipe {
             seed: 0,
             on_small: OnSmall::default(),
             min_valid: 0.0,
+            max_nodata: 1.0,
+            footprints: true,
             horizon: 512,
         }
     }
@@ -281,6 +276,10 @@ impl Recipe {
         if !(0.0..=1.0).contains(&self.min_valid) {
             return wrong("min_valid", format!("is a share in 0..1, not {}", self.min_valid));
         }
+        if !(0.0..=1.0).contains(&self.max_nodata) {
+            return wrong("max_nodata", format!("is a share in 0..1, not {}", self.max_nodata));
+        }
+        self.sampling.check(self)?;
         self.mix.iter().try_for_each(Mix::check)?;
         self.split.check()?;
         self.normalise.check()

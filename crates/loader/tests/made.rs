@@ -3,27 +3,15 @@
 
 mod support;
 
-use std::path::Path;
-
 use ndarray::Array3;
-use support::{asset, pair, raster_label};
+use support::{asset, grid, pair, raster_label, write};
 use swath_catalog::Pair;
 use swath_loader::{BandRef, Dataset, Error, IGNORE, Options, Part, Recipe, Sampling, Split};
-use swath_raster::{Affine, Crs, Grid, Pixels, Samples, WriteOptions, write_cog};
+use swath_raster::Samples;
 use tempfile::TempDir;
 
 const HEIGHT: usize = 48;
 const WIDTH: usize = 64;
-
-fn grid(resolution: f64, width_px: usize, height_px: usize) -> Grid {
-    let crs = Some(Crs::from_epsg(32631).unwrap());
-    Grid { crs, transform: Affine::north_up(500_000.0, 4_700_000.0, resolution, resolution), width_px, height_px }
-}
-
-fn write(path: &Path, samples: Samples, grid: Grid, nodata: Option<f64>) {
-    let options = WriteOptions { tile_px: 16, nodata, ..WriteOptions::default() };
-    write_cog(path, &Pixels { samples, valid: None, grid }, options).unwrap();
-}
 
 /// Two bands of uint16: 1000 * band + 10 * row + col; the first three columns are nodata (0) in both, the fourth in one.
 fn image(folder: &TempDir) -> std::path::PathBuf {

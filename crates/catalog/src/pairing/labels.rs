@@ -10,7 +10,7 @@ use crate::{
     filter::Filter,
     href::Href,
     item::{Asset, Item},
-    label::{self, Label, LabelType},
+    label::{self, Count, Label, LabelType},
     ml_aoi::Role,
 };
 
@@ -71,9 +71,21 @@ fn label_ref(asset: Asset<'_>, fields: Option<&Label>, rules: &Rules) -> Result<
         href: Href::parse(asset.href().unwrap_or_default())?,
         kind,
         classes,
+        counts: fields.map(counts).unwrap_or_default(),
         projection: images::projection(asset),
         checksum: own("file:checksum"),
     })
+}
+
+/// The counts of the first property that has any.
+fn counts(fields: &Label) -> Vec<Count> {
+    fields
+        .overviews
+        .iter()
+        .map(|overview| &overview.counts)
+        .find(|counts| !counts.is_empty())
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Rules first, then what swath stored, then `label:properties`, then the only class that there is.

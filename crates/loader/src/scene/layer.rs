@@ -11,6 +11,9 @@ use swath_raster::{
 use super::bands::Chosen;
 use crate::error::Error;
 
+/// Longer side of the overview that tells where a file has data.
+const OVERVIEW_PX: usize = 256;
+
 /// Bands of one file.
 #[derive(Debug)]
 pub(crate) struct Layer {
@@ -97,12 +100,36 @@ impl Layer {
         })
     }
 
+    /// Pixels of the file.
+    pub(crate) fn pixels(&self) -> f64 {
+        self.raster.header.grid.width_px as f64 * self.raster.header.grid.height_px as f64
+    }
+
     pub(crate) fn is_scaled(&self) -> bool {
         self.scaling.iter().any(|scaling| *scaling != (1.0, 0.0))
     }
 
     pub(crate) fn failed(&self, window: Window, source: swath_raster::Error) -> Error {
         Error::Window { item: self.item.clone(), href: self.raster.href.clone(), window, source }
+    }
+
+    /// What to read for all of the file at the coarsest level that still tells windows apart; `None` where the file has no
+    /// such overview, or another grid than the scene.
+    pub(crate) fn overview(&self) -> Result<Option<ReadPlan>, Error> {
+        let header = &self.raster.header;
+        let side = |level: usize| header.level_grid(level).map_or(0, |grid| grid.width_px.max(grid.height_px));
+        let level = (1..header.levels.len()).rev().find(|&level| side(level) >= OVERVIEW_PX);
+        let level = level.or_else(|| (header.levels.len() > 1).then_some(1));
+        let grid = level.and_then(|level| header.level_grid(level)).filter(|_| self.onto.is_none());
+        let (Some(grid), Some(level)) = (grid, level) else { return Ok(None) };
+        let request = ReadRequest {
+            bands: Some(self.bands.clone()),
+            level,
+            with_validity: true,
+            nodata: self.nodata,
+            ..ReadRequest::window(grid.window())
+        };
+        ReadPlan::new(&self.raster, request).map(Some).map_err(|source| self.failed(grid.window(), source))
     }
 
     /// What to read for a window of the scene's grid; `with_validity` where it has to be known value by value.

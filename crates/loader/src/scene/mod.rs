@@ -53,6 +53,14 @@ impl Scene {
         self.layers.first().and_then(|layer| layer.nodata)
     }
 
+    /// Pixels of the label's file, where it is a raster.
+    pub(crate) fn label_pixels(&self) -> Option<f64> {
+        match &self.truth {
+            Truth::Raster { layer, .. } => Some(layer.pixels()),
+            _ => None,
+        }
+    }
+
     /// Opens the files of an image and its label.
     pub(crate) async fn open(
         id: &str,

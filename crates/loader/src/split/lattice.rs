@@ -13,7 +13,7 @@ pub struct Parts {
     rows: Vec<i64>,
     /// Part of each cell, row after row; `None` belongs to no part and is not used.
     cells: Vec<Option<Part>>,
-    /// Every pixel belongs to every part.
+    /// Every pixel that belongs to any part belongs to all.
     shared: bool,
 }
 
@@ -48,12 +48,32 @@ impl Parts {
         Parts { cols: kept(&cols, &col_spans), rows: kept(&rows, &row_spans), cells, shared: false }
     }
 
+    /// The same division, with the cells of another lattice that are not kept in no part.
+    pub(crate) fn restrict(&self, cols: Vec<i64>, rows: Vec<i64>, kept: &[bool]) -> Parts {
+        let united = |own: &[i64], other: &[i64]| {
+            let mut lines = [own, other].concat();
+            lines.sort_unstable();
+            lines.dedup();
+            lines
+        };
+        let cell_at = |lines: &[i64], at: i64| lines.partition_point(|&line| line <= at) - 1;
+        let (new_cols, new_rows) = (united(&self.cols, &cols), united(&self.rows, &rows));
+        let (at_cols, at_rows) = (new_cols.clone(), new_rows.clone());
+        let parts = Parts::from_lines(new_cols, new_rows, |row, col| {
+            let (row, col) = (at_rows[row], at_cols[col]);
+            let is_kept = kept[cell_at(&rows, row) * (cols.len() - 1) + cell_at(&cols, col)];
+            self.cell(cell_at(&self.rows, row), cell_at(&self.cols, col)).filter(|_| is_kept)
+        });
+        Parts { shared: self.shared, ..parts }
+    }
+
     fn cell(&self, row: usize, col: usize) -> Option<Part> {
         self.cells.get(row * (self.cols.len() - 1) + col).copied().flatten()
     }
 
     fn is(&self, row: usize, col: usize, part: Part) -> bool {
-        self.shared || self.cell(row, col) == Some(part)
+        let own = self.cell(row, col);
+        own == Some(part) || self.shared && own.is_some()
     }
 
     /// The lines between lattice columns and rows, with the image's edges.

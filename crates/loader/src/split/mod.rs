@@ -5,6 +5,7 @@
 //! therefore divided alike, and what overlaps is never on two sides. Nothing is read here but where images lie.
 
 mod areas;
+mod footprint;
 mod lattice;
 
 pub use lattice::Parts;

@@ -1,13 +1,12 @@
 //! Reading the training part once, on all workers, for its statistics.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use swath_raster::{Window, with_samples};
 
 use super::{Statistics, Tally};
 use crate::dataset::Inner;
 use crate::develop::label_window;
 use crate::error::Error;
+use crate::parallel;
 use crate::recipe::IGNORE;
 use crate::scene::{LayerPixels, ScenePixels};
 use crate::split::Part;
@@ -39,29 +38,14 @@ impl Share {
 pub(crate) fn gather(dataset: &Inner) -> Result<Statistics, Error> {
     let windows = windows(dataset)?;
     let bands = dataset.scenes.first().map_or(&[][..], |scene| scene.band_names());
-    let (next, threads) = (AtomicUsize::new(0), dataset.options.threads());
-    // Each thread sums up runs of windows; the runs are added in their order, so that sums of floats do not depend on timing.
-    let runs = windows.len().div_ceil(RUN);
-    let mut shares: Vec<(usize, Result<Share, Error>)> = std::thread::scope(|scope| {
-        let work = || {
-            let mut own = Vec::new();
-            loop {
-                let run = next.fetch_add(1, Ordering::Relaxed);
-                if run >= runs {
-                    return own;
-                }
-                let mut share = Share::new(bands.len());
-                let windows = &windows[run * RUN..((run + 1) * RUN).min(windows.len())];
-                let added = windows.iter().try_for_each(|&(scene, window)| add(dataset, scene, window, &mut share));
-                own.push((run, added.map(|()| share)));
-            }
-        };
-        let handles: Vec<_> = (0..threads.min(runs)).map(|_| scope.spawn(work)).collect();
-        handles.into_iter().flat_map(|handle| handle.join().unwrap_or_default()).collect()
+    // Each thread sums up runs of windows, so that there are few sums to add.
+    let runs: Vec<&[(usize, Window)]> = windows.chunks(RUN).collect();
+    let shares = parallel::map(dataset.options.threads(), &runs, |windows| {
+        let mut share = Share::new(bands.len());
+        windows.iter().try_for_each(|&(scene, window)| add(dataset, scene, window, &mut share)).map(|()| share)
     });
-    shares.sort_by_key(|(run, _)| *run);
     let mut total = Share::new(bands.len());
-    for (_, share) in shares {
+    for share in shares {
         total.merge(&share?);
     }
     let named = bands.iter().cloned().zip(total.bands).collect();

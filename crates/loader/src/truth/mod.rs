@@ -33,6 +33,17 @@ pub(crate) enum Truth {
 }
 
 impl Truth {
+    /// The polygons of a vector label burned onto the image's grid; `None` for other labels.
+    pub(crate) fn burned(&self, grid: &Grid) -> Result<Option<&Runs>, Error> {
+        let Truth::Vector { vector, burned } = self else { return Ok(None) };
+        if burned.get().is_none() {
+            // Two threads that come first burn the same image twice; one of the equal results is kept.
+            let runs = vector.burn(grid)?;
+            burned.get_or_init(|| runs);
+        }
+        Ok(burned.get())
+    }
+
     /// Opens a raster label for an image on `grid`.
     pub(crate) async fn open_raster(
         label: &LabelRef,

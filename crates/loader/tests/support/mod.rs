@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use swath_catalog::pairing::{ClassSource, LabelKind, Reason};
 use swath_catalog::projection::Projection;
 use swath_catalog::{AssetRef, Band, Filter, Href, ItemId, LabelRef, Pair, Split};
 use swath_loader::{Batch, Dataset, Recipe};
+use swath_raster::{Affine, Crs, Grid, Pixels, Resampling, Samples, WriteOptions, write_cog};
 
 /// Development data: `SWATH_TEST_DATA`, else the folder beside the repository; `None`, with the reason printed, where
 /// neither is there.
@@ -54,6 +56,7 @@ fn label(path: &Path, kind: LabelKind, classes: &[&str]) -> LabelRef {
         href: Href::parse(path.to_str().unwrap()).unwrap(),
         kind,
         classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+        counts: Vec::new(),
         projection: Projection::default(),
         checksum: None,
     }
@@ -112,4 +115,33 @@ pub fn boadella_recipe() -> Recipe {
 
 pub fn batches(dataset: &Dataset, epoch: u64) -> Vec<Batch> {
     dataset.train(epoch).unwrap().map(Result::unwrap).collect()
+}
+
+/// A grid in UTM zone 31 north.
+pub fn grid(resolution: f64, width_px: usize, height_px: usize) -> Grid {
+    let crs = Some(Crs::from_epsg(32631).unwrap());
+    Grid { crs, transform: Affine::north_up(500_000.0, 4_700_000.0, resolution, resolution), width_px, height_px }
+}
+
+/// Writes a COG of small blocks, without overviews.
+pub fn write(path: &Path, samples: Samples, grid: Grid, nodata: Option<f64>) {
+    let options = WriteOptions { tile_px: 16, nodata, ..WriteOptions::default() };
+    write_cog(path, &Pixels { samples, valid: None, grid }, options).unwrap();
+}
+
+/// Writes a COG of small blocks with overviews.
+pub fn write_with_overviews(path: &Path, samples: Samples, grid: Grid, nodata: Option<f64>) {
+    let overviews = Some(Resampling::Average);
+    let options = WriteOptions { tile_px: 16, nodata, overviews, ..WriteOptions::default() };
+    write_cog(path, &Pixels { samples, valid: None, grid }, options).unwrap();
+}
+
+/// SHA-256 of batches: images as float32 and targets, in order.
+pub fn digest(batches: impl Iterator<Item = Batch>) -> String {
+    let mut hash = Sha256::new();
+    for batch in batches {
+        batch.image.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        batch.target.iter().for_each(|value| hash.update([*value]));
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
