@@ -6,7 +6,7 @@
 //! item.json       its STAC item (MLM): bands, scaling, classes, metrics
 //! metrics.json    scores on the held-out part
 //! history.jsonl   one line per optimiser step
-//! statistics.json bands and classes of the training part
+//! statistics.json bands and classes of the training part, with the key under which they can be used again
 //! run.json        how the run was made
 //! report.html     all of it on one page
 //! checkpoint/     where to go on from with --resume
@@ -17,14 +17,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use swath_loader::Normaliser;
+use swath_loader::{Dataset, Normaliser, Statistics, Windows};
 use swath_train::Execution;
 use swath_train::fit::{Outcome, StepRecord};
 
 /// What is there before the first checkpoint.
-const ATTEMPT: &[&str] = &["swath.toml", "history.jsonl", "checkpoint"];
+const ATTEMPT: &[&str] = &["swath.toml", "history.jsonl", "statistics.json", "checkpoint"];
 /// What a finished run adds.
-const RESULTS: &[&str] = &["model.onnx", "item.json", "metrics.json", "statistics.json", "run.json", "report.html"];
+const RESULTS: &[&str] = &["model.onnx", "item.json", "metrics.json", "run.json", "report.html"];
 
 /// A run's folder.
 #[derive(Debug, Clone)]
@@ -65,6 +65,12 @@ pub(crate) struct RunRecord {
     pub(crate) bands: Vec<String>,
     /// What was done to pixel values.
     pub(crate) normaliser: Normaliser,
+    /// Windows of an epoch, and what was left out to get them.
+    #[serde(default)]
+    pub(crate) windows: Windows,
+    /// Windows that were read and drawn again, in all epochs.
+    #[serde(default)]
+    pub(crate) redrawn: u64,
     /// Blocks that could not be read, under a policy that goes on.
     pub(crate) failed_blocks: Vec<String>,
 }
@@ -78,6 +84,15 @@ pub(crate) struct Validated {
     pub(crate) score: Option<f64>,
     /// Mean IoU.
     pub(crate) mean_iou: Option<f64>,
+}
+
+/// Statistics as they are kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    /// What they depend on.
+    key: String,
+    #[serde(flatten)]
+    statistics: Statistics,
 }
 
 /// A file that went in.
@@ -142,6 +157,7 @@ impl RunFolder {
             let _ = fs::remove_dir_all(self.checkpoint());
             let _ = fs::remove_file(self.settings());
             let _ = fs::remove_file(self.history());
+            let _ = fs::remove_file(self.statistics());
             let _ = fs::remove_dir(&self.0);
         }
     }
@@ -185,6 +201,20 @@ impl RunFolder {
 
     pub(crate) fn checkpoint(&self) -> PathBuf {
         self.0.join("checkpoint")
+    }
+
+    /// Lets a dataset use the statistics kept here, where they are of the same data, bands, classes and split.
+    pub(crate) fn reuse_statistics(&self, dataset: &Dataset) -> Result<()> {
+        match fs::read(self.statistics()).ok().and_then(|text| serde_json::from_slice::<Kept>(&text).ok()) {
+            Some(kept) if kept.key == dataset.statistics_key() => Ok(dataset.use_statistics(kept.statistics)?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps the statistics of a dataset.
+    pub(crate) fn keep_statistics(&self, dataset: &Dataset) -> Result<()> {
+        let kept = Kept { key: dataset.statistics_key(), statistics: dataset.statistics()?.clone() };
+        crate::whole_file::write_text(&self.statistics(), &serde_json::to_string_pretty(&kept)?)
     }
 
     /// Reads the step records of the run.

@@ -160,6 +160,19 @@ fn typed(command: &[String]) -> String {
     std::iter::once("swath").chain(command.iter().skip(1).map(String::as_str)).collect::<Vec<_>>().join(" ")
 }
 
+/// How many windows an epoch has, and what was left out.
+fn windows_of(record: &crate::run_folder::RunRecord) -> String {
+    let windows = &record.windows;
+    let left_out = [
+        (windows.skipped_images as u64, "images smaller than the window"),
+        (windows.excluded_images as u64, "images without enough data or labels"),
+        (windows.rejected as u64, "windows without enough data or labels"),
+        (record.redrawn, "windows drawn again after reading"),
+    ];
+    let told = left_out.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}"));
+    format!("{} of {} images{}", windows.samples, windows.images, told.collect::<String>())
+}
+
 /// How a run was made.
 pub(crate) fn provenance(settings: &Settings, finished: &Finished) -> Result<Provenance> {
     let (record, folder) = (&finished.record, &finished.folder);
@@ -181,6 +194,7 @@ pub(crate) fn provenance(settings: &Settings, finished: &Finished) -> Result<Pro
             "changes to the network",
             if record.adaptations.is_empty() { "none".to_owned() } else { record.adaptations.join("; ") },
         ),
+        fact("windows in an epoch", windows_of(record)),
         fact("blocks that could not be read", record.failed_blocks.len().to_string()),
     ];
     let mut sha256 = BTreeMap::from([

@@ -11,6 +11,7 @@
 //! What STAC has no field for is kept on the label asset under the prefix `swath:`, written by `swath describe` and
 //! obeyed by every reader of pairs: [`WHERE`], [`CLASS`], [`BACKGROUND`].
 
+mod files;
 mod footprint;
 mod images;
 mod labels;

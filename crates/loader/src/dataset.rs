@@ -15,6 +15,7 @@ use crate::claims;
 use crate::develop::{Developer, Draft, Least};
 use crate::draw::{Draw, Purpose};
 use crate::error::Error;
+use crate::fingerprint;
 use crate::normalise::Normaliser;
 use crate::parallel;
 use crate::plan::{Chip, Known, Plan, Screen};
@@ -89,6 +90,8 @@ pub(crate) struct Inner {
     pub(crate) parts: Vec<Parts>,
     /// Weight of each scene's positions.
     pub(crate) weights: Vec<f64>,
+    /// Addresses of all files.
+    pub(crate) files: Vec<String>,
     /// Scenes of which no window can have as much as it must, by what their items say.
     excluded: Vec<bool>,
     pub(crate) recipe: Recipe,
@@ -137,7 +140,16 @@ impl Dataset {
         check_items(pairs, recipe)?;
         let excluded =
             pairs.iter().zip(&scenes).map(|(pair, scene)| claims::is_hopeless(pair, scene, recipe)).collect();
-        Dataset::new(scenes, parts, excluded, recipe, io, options)
+        let of_pair = |pair: &Pair| {
+            let label = format!("{} {:?}", pair.label.href, pair.label.kind);
+            pair.images
+                .iter()
+                .map(|image| image.href.to_string())
+                .chain([pair.label.href.to_string(), label])
+                .collect::<Vec<_>>()
+        };
+        let files = pairs.iter().flat_map(of_pair).collect();
+        Dataset::new(scenes, parts, excluded, files, recipe, io, options)
     }
 
     /// Opens images without labels, for prediction; classes, split and augmentations of the recipe are not looked at.
@@ -154,17 +166,22 @@ impl Dataset {
         let scenes = io.open(images.iter().map(source).collect(), recipe)?;
         let parts = scenes.iter().map(|scene| Parts::everything(scene.grid())).collect();
         let recipe = Recipe { augment: Vec::new(), ..recipe.clone() };
-        Dataset::new(scenes, parts, Vec::new(), &recipe, io, options)
+        Dataset::new(scenes, parts, Vec::new(), Vec::new(), &recipe, io, options)
     }
 
     fn new(
         scenes: Vec<Scene>,
         parts: Vec<Parts>,
         excluded: Vec<bool>,
+        files: Vec<String>,
         recipe: &Recipe,
         io: Io,
         options: &Options,
     ) -> Result<Dataset, Error> {
+        if options.rank >= options.world.max(1) {
+            let reason = format!("is {} of {} shares; they are counted from 0", options.rank, options.world);
+            return Err(Error::Recipe { field: "rank".to_owned(), reason });
+        }
         let bands = scenes.first().map_or(0, |scene| scene.band_names().len());
         if let Some(other) = scenes.iter().find(|scene| scene.band_names().len() != bands) {
             let reason = format!(
@@ -184,6 +201,7 @@ impl Dataset {
             parts,
             weights,
             excluded,
+            files,
             recipe: recipe.clone(),
             io,
             options: options.clone(),
@@ -264,6 +282,12 @@ impl Dataset {
                 Ok(self.inner.statistics.get_or_init(|| statistics))
             }
         }
+    }
+
+    /// What the statistics depend on, as a SHA-256: bands, classes and division of the recipe, and size, time of change and
+    /// block table of every file. Statistics stored with the same key can be used again.
+    pub fn statistics_key(&self) -> String {
+        fingerprint::of(&self.inner)
     }
 
     /// Uses statistics of an earlier run instead of reading the training part. Has no effect once statistics are known.

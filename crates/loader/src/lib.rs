@@ -8,6 +8,7 @@ mod dataset;
 mod develop;
 mod draw;
 mod error;
+mod fingerprint;
 mod fuse;
 mod mix;
 mod normalise;

@@ -29,6 +29,12 @@ pub(crate) struct LoadArgs {
     /// MiB of decoded pixels kept.
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     cache_mib: u64,
+    /// Stream one share of each epoch: which one, from 0.
+    #[arg(long, value_name = "R", default_value_t = 0)]
+    rank: usize,
+    /// Into how many shares each epoch is dealt; together they are the epoch.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    world_size: u32,
     /// Give the SHA-256 of all batches of an epoch: images as float32, targets, in order.
     #[arg(long)]
     digest: bool,
@@ -39,8 +45,13 @@ pub(crate) fn run(args: &LoadArgs) -> Result<()> {
     let settings = Settings::read(&args.config, &args.overrides)?;
     let network = Network::open(&settings.model)?;
     let pairs = crate::dataset::read_pairs(&settings)?;
-    let options =
-        Options { workers: args.workers, cache_bytes: args.cache_mib.saturating_mul(1 << 20), ..Options::default() };
+    let options = Options {
+        workers: args.workers,
+        cache_bytes: args.cache_mib.saturating_mul(1 << 20),
+        rank: args.rank,
+        world: usize::try_from(args.world_size)?,
+        ..Options::default()
+    };
     let started = Instant::now();
     let dataset = crate::dataset::open_with(&settings, network.card.as_ref(), &pairs, &options)?;
     let open_s = started.elapsed().as_secs_f64();
@@ -67,7 +78,7 @@ fn stream(dataset: &Dataset, epoch: u64, digest: bool, open_s: f64) -> Result<se
     Ok(json!({
         "epoch": epoch, "samples": progress.samples, "samples_per_s": progress.samples_per_s,
         "wait_share": progress.wait_share, "decode_s": progress.decode_s, "augment_s": progress.develop_s,
-        "redrawn": progress.redrawn, "requests": now.requests - fetched.requests, "bytes": now.bytes - fetched.bytes,
+        "windows": dataset.plan()?.windows(), "refused": progress.refused, "redrawn": progress.redrawn, "requests": now.requests - fetched.requests, "bytes": now.bytes - fetched.bytes,
         "retries": now.retries - fetched.retries, "cache_hits": cache.hits - cached.hits,
         "cache_misses": cache.misses - cached.misses, "open_s": open_s, "peak_mib": super::peak_mib(),
         "digest": digest,

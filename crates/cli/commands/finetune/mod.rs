@@ -94,6 +94,10 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
     for change in &adaptations {
         eprintln!("network: {change}");
     }
+    let folder = RunFolder::new(&settings.out);
+    if existing != Existing::Refuse {
+        folder.reuse_statistics(&dataset)?;
+    }
     dataset.normaliser()?;
 
     let side = settings.recipe.output_px.unwrap_or(settings.recipe.window_px);
@@ -102,12 +106,14 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
     options.freeze.extend(crate::network::frozen(&model));
     let course = Course::new(settings, &model, &dataset, options)?;
     let total = course.total();
-    let folder = RunFolder::new(&settings.out);
     let ready = course.ready(&folder, existing == Existing::Resume)?;
     match existing {
         Existing::Refuse => folder.create()?,
         Existing::Overwrite => folder.clear().and_then(|()| folder.create())?,
         Existing::Resume => {}
+    }
+    if dataset.recipe().normalise.needs_statistics() {
+        folder.keep_statistics(&dataset)?;
     }
     let (trained, summary) = ready.train(&folder).inspect_err(|_| folder.discard_attempt())?;
     if summary.outcome == Outcome::Stopped {
@@ -181,6 +187,8 @@ fn record(
         pairs: pairs.iter().map(|pair| pair.id.clone()).collect(),
         bands: dataset.band_names().to_vec(),
         normaliser: dataset.normaliser()?.clone(),
+        windows: dataset.plan()?.windows(),
+        redrawn: dataset.redrawn(),
         failed_blocks: dataset.failed_blocks().iter().map(|block| format!("{block:?}")).collect(),
     })
 }

@@ -29,7 +29,7 @@ pub(super) fn write(
     let folder = &finished.folder;
     tuned.save(folder.model())?;
     finished.scores.write(&folder.metrics())?;
-    write_json_atomically(&folder.statistics(), finished.dataset.statistics()?)?;
+    folder.keep_statistics(&finished.dataset)?;
     write_json_atomically(&folder.record(), &finished.record)?;
     let item = model_item(&description(settings, initial, tuned, pairs, finished)?)?;
     write_json_atomically(&folder.item(), &item)?;

@@ -11,7 +11,7 @@ mod screen;
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use swath_raster::Window;
 
 use order::order;
@@ -59,7 +59,7 @@ pub struct Plan {
 }
 
 /// How many windows an epoch has, and what was left out to get them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Windows {
     /// Samples in an epoch, over all shards.
     pub samples: usize,

@@ -100,6 +100,10 @@ impl Layer {
         })
     }
 
+    pub(crate) fn raster(&self) -> &Raster {
+        &self.raster
+    }
+
     /// Pixels of the file.
     pub(crate) fn pixels(&self) -> f64 {
         self.raster.header.grid.width_px as f64 * self.raster.header.grid.height_px as f64

@@ -53,6 +53,15 @@ impl Scene {
         self.layers.first().and_then(|layer| layer.nodata)
     }
 
+    /// All of its rasters, the label's last.
+    pub(crate) fn rasters(&self) -> impl Iterator<Item = &Raster> {
+        let label = match &self.truth {
+            Truth::Raster { layer, .. } => Some(&**layer),
+            _ => None,
+        };
+        self.layers.iter().chain(label).map(Layer::raster)
+    }
+
     /// Pixels of the label's file, where it is a raster.
     pub(crate) fn label_pixels(&self) -> Option<f64> {
         match &self.truth {

@@ -1,9 +1,10 @@
 //! What the training part looks like: per band and per class, computed in one pass, stored, and reused.
 //!
 //! Values of up to 16 bits are counted one by one, so that everything derived from the counts is exact and does not depend on
-//! the order of reading. Other types are counted in 65,536 classes of relative width 1/128, with sums in f64 that are added up
-//! window by window in a fixed order; their percentiles are good to half a class.
+//! the order of reading. Other types are counted in 65,536 classes of relative width 1/128, and their percentiles are good to
+//! half a class; number, mean, deviation, smallest and largest value are exact for them as well, in any order.
 
+mod exact;
 mod gather;
 mod tally;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::exact::{ExactSum, product};
 use super::{BandStatistics, Histogram};
 
 /// Classes of values that are told apart.
@@ -66,112 +67,173 @@ fn middle(class: u16) -> f64 {
     f64::from(f32::from_bits(if bits >> 31 == 1 { bits & 0x7fff_ffff } else { !bits }))
 }
 
-/// What is known of one band so far.
+/// What is known of one band so far: the stored values, apart for each type and scaling that images have.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tally {
-    /// Counts of each class, for each scaling that images have.
-    counts: BTreeMap<(bool, bool, Scaling), Vec<u64>>,
-    /// Count, sum, sum of squares, smallest and largest measured value of types that are not counted exactly.
-    moments: Option<Moments>,
+pub(crate) struct Tally(BTreeMap<(bool, bool, Scaling), Group>);
+
+/// Values of one type and scaling.
+#[derive(Debug, Clone)]
+struct Group {
+    /// How often each class of values occurs.
+    counts: Vec<u64>,
+    /// Of types whose values are not counted one by one.
+    moments: Option<Box<Moments>>,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// Sums of stored values, exact in any order.
+#[derive(Debug, Clone)]
 struct Moments {
+    sum: ExactSum,
+    squares: ExactSum,
+    min: f64,
+    max: f64,
+}
+
+/// Number, mean, sum of squared distances from it, smallest and largest of some values.
+#[derive(Debug, Clone, Copy)]
+struct Summary {
     count: u64,
-    sum: f64,
-    squares: f64,
+    mean: f64,
+    spread: f64,
     min: f64,
     max: f64,
 }
 
 impl Tally {
-    /// Counts values; `scaling` takes a stored to a measured value. NaN is not counted.
+    /// Counts values; `scaling` takes a stored to a measured value. What is no finite number is not counted.
     pub(crate) fn add<T: Countable>(&mut self, values: impl Iterator<Item = T>, scaling: (f64, f64)) {
         let key = (T::EXACT, T::SIGNED, (scaling.0.to_bits(), scaling.1.to_bits()));
-        let counts = self.counts.entry(key).or_insert_with(|| vec![0; CLASSES]);
-        if T::EXACT {
-            values.for_each(|value| counts[usize::from(value.class())] += 1);
-            return;
-        }
-        let mut m = Moments { count: 0, sum: 0.0, squares: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY };
-        for value in values {
-            let measured = value.to_f64() * scaling.0 + scaling.1;
-            if measured.is_nan() {
-                continue;
+        let empty = || Group { counts: vec![0; CLASSES], moments: (!T::EXACT).then(Box::default) };
+        let group = self.0.entry(key).or_insert_with(empty);
+        let counts = &mut group.counts;
+        match &mut group.moments {
+            None => values.for_each(|value| counts[usize::from(value.class())] += 1),
+            Some(moments) => {
+                for value in values {
+                    let number = value.to_f64();
+                    if number.is_finite() {
+                        counts[usize::from(value.class())] += 1;
+                        moments.add(number);
+                    }
+                }
             }
-            counts[usize::from(value.class())] += 1;
-            m = m.with(measured);
         }
-        self.moments = Some(self.moments.map_or(m, |own| own.and(m)));
     }
 
-    /// Takes over what another tally has counted; sums of inexact types depend on the order of this.
+    /// Takes over what another tally has counted, in whatever order.
     pub(crate) fn merge(&mut self, other: &Tally) {
-        for (key, counts) in &other.counts {
-            let own = self.counts.entry(*key).or_insert_with(|| vec![0; CLASSES]);
-            own.iter_mut().zip(counts).for_each(|(own, count)| *own += count);
-        }
-        if let Some(m) = other.moments {
-            self.moments = Some(self.moments.map_or(m, |own| own.and(m)));
-        }
-    }
-
-    /// Values that occur, ascending, with how often they do: all, or those that are counted exactly.
-    fn values(&self, exactly: bool) -> Vec<(f64, u64)> {
-        let mut values: Vec<(f64, u64)> = Vec::new();
-        for (&(exact, signed, (scale, offset)), counts) in self.counts.iter().filter(|(key, _)| key.0 || !exactly) {
-            let measured = |value: f64| value * f64::from_bits(scale) + f64::from_bits(offset);
-            for (class, &count) in (0u16..=u16::MAX).zip(counts).filter(|(_, count)| **count > 0) {
-                let value = match (exact, signed) {
-                    (true, true) => f64::from((class ^ 0x8000) as i16),
-                    (true, false) => f64::from(class),
-                    _ => middle(class),
-                };
-                values.push((measured(value), count));
+        for (key, theirs) in &other.0 {
+            match self.0.get_mut(key) {
+                None => drop(self.0.insert(*key, theirs.clone())),
+                Some(own) => {
+                    own.counts.iter_mut().zip(&theirs.counts).for_each(|(own, count)| *own += count);
+                    if let (Some(own), Some(theirs)) = (&mut own.moments, &theirs.moments) {
+                        own.merge(theirs);
+                    }
+                }
             }
         }
-        values.sort_by(|a, b| a.0.total_cmp(&b.0));
-        values
     }
 
     pub(crate) fn finish(self, name: String) -> BandStatistics {
-        let values = self.values(false);
-        let exact = self.values(true).iter().fold(Moments::none(), |m, &(v, n)| m.and(Moments::of(v, n)));
-        let m = self.moments.map_or(exact, |inexact| exact.and(inexact));
-        let count = m.count;
-        let mean = if count == 0 { 0.0 } else { m.sum / count as f64 };
-        // Around the mean where values are known one by one, else from the sums, where rounding may leave a trace below 0.
-        let variance = match (count, self.moments) {
-            (0, _) => 0.0,
-            (_, None) => values.iter().map(|&(v, n)| (v - mean).powi(2) * n as f64).sum::<f64>() / count as f64,
-            (_, Some(_)) => (m.squares / count as f64 - mean * mean).max(0.0),
-        };
-        let (min, max) = if count == 0 { (0.0, 0.0) } else { (m.min, m.max) };
+        let (mut values, mut all): (Vec<(f64, u64)>, Option<Summary>) = (Vec::new(), None);
+        for ((exact, signed, (scale, offset)), group) in &self.0 {
+            let (scale, offset) = (f64::from_bits(*scale), f64::from_bits(*offset));
+            let stored = group.values(*exact, *signed);
+            let own = group.summary(&stored).map(|summary| summary.scaled(scale, offset));
+            values.extend(stored.into_iter().map(|(value, count)| (value * scale + offset, count)));
+            all = match (all, own) {
+                (Some(all), Some(own)) => Some(all.and(own)),
+                (all, own) => all.or(own),
+            };
+        }
+        values.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let nothing = Summary { count: 0, mean: 0.0, spread: 0.0, min: 0.0, max: 0.0 };
+        let Summary { count, mean, spread, min, max } = all.unwrap_or(nothing);
+        let std = if count == 0 { 0.0 } else { (spread.max(0.0) / count as f64).sqrt() };
         let half_percentiles = percentiles(&values, count, min, max);
         let histogram = histogram(&values, min, max);
-        BandStatistics { name, count, min, max, mean, std: variance.sqrt(), half_percentiles, histogram }
+        BandStatistics { name, count, min, max, mean, std, half_percentiles, histogram }
+    }
+}
+
+impl Group {
+    /// Stored values that occur, or the middles of their classes, with how often they do.
+    fn values(&self, exact: bool, signed: bool) -> Vec<(f64, u64)> {
+        let of_class = |class: u16| match (exact, signed) {
+            (true, true) => f64::from((class ^ 0x8000) as i16),
+            (true, false) => f64::from(class),
+            _ => middle(class),
+        };
+        let occurring = (0u16..=u16::MAX).zip(&self.counts).filter(|(_, count)| **count > 0);
+        occurring.map(|(class, &count)| (of_class(class), count)).collect()
+    }
+
+    /// Of the stored values; `None` where there are none.
+    fn summary(&self, values: &[(f64, u64)]) -> Option<Summary> {
+        let count: u64 = values.iter().map(|(_, count)| count).sum();
+        let (first, last) = (values.first()?.0, values.last()?.0);
+        let Some(moments) = &self.moments else {
+            // Whole numbers of 16 bits, up to 2^40 of them: n * sum of squares stays below 2^112.
+            let terms = values.iter().map(|&(value, count)| (value as i128, i128::from(count)));
+            let (sum, squares) = terms.fold((0, 0), |(sum, squares), (v, n)| (sum + v * n, squares + v * v * n));
+            let n = i128::from(count);
+            let (min, max) = (first.min(last), first.max(last));
+            let spread = (n * squares - sum * sum) as f64 / count as f64;
+            return Some(Summary { count, mean: sum as f64 / count as f64, spread, min, max });
+        };
+        let (sum, squares) = (moments.sum.total(), moments.squares.total());
+        let spread = squares.minus(sum.squared().over(count as f64));
+        let mean = sum.over(count as f64).value();
+        Some(Summary { count, mean, spread: spread.value(), min: moments.min, max: moments.max })
+    }
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        let (sum, squares) = (ExactSum::default(), ExactSum::default());
+        Moments { sum, squares, min: f64::INFINITY, max: f64::NEG_INFINITY }
     }
 }
 
 impl Moments {
-    fn none() -> Moments {
-        Moments { count: 0, sum: 0.0, squares: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY }
+    fn add(&mut self, value: f64) {
+        let (square, rest) = product(value, value);
+        self.sum.add(value);
+        self.squares.add(square);
+        if rest != 0.0 {
+            self.squares.add(rest);
+        }
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
     }
 
-    fn of(value: f64, count: u64) -> Moments {
-        let n = count as f64;
-        Moments { count, sum: value * n, squares: value * value * n, min: value, max: value }
+    fn merge(&mut self, other: &Moments) {
+        self.sum.merge(&other.sum);
+        self.squares.merge(&other.squares);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+}
+
+impl Summary {
+    /// Of measured values, from that of stored ones.
+    fn scaled(self, scale: f64, offset: f64) -> Summary {
+        let of = |value: f64| value * scale + offset;
+        let (low, high) = (of(self.min), of(self.max));
+        let (min, max) = (low.min(high), low.max(high));
+        Summary { mean: of(self.mean), spread: self.spread * scale * scale, min, max, ..self }
     }
 
-    fn with(self, value: f64) -> Moments {
-        self.and(Moments::of(value, 1))
-    }
-
-    fn and(self, other: Moments) -> Moments {
-        Moments {
-            count: self.count + other.count,
-            sum: self.sum + other.sum,
-            squares: self.squares + other.squares,
+    /// Of both together (Chan, Golub and LeVeque 1979).
+    fn and(self, other: Summary) -> Summary {
+        let count = self.count + other.count;
+        let share = other.count as f64 / count as f64;
+        let apart = other.mean - self.mean;
+        Summary {
+            count,
+            mean: self.mean + apart * share,
+            spread: self.spread + other.spread + apart * apart * self.count as f64 * share,
             min: self.min.min(other.min),
             max: self.max.max(other.max),
         }
@@ -252,6 +314,36 @@ mod tests {
         // Half of a relative width of 1/128 at 125.
         assert!((band.percentile(75.0) - 125.0).abs() <= 125.0 / 256.0 + 0.5, "{}", band.percentile(75.0));
         assert_eq!(band.histogram.buckets.iter().sum::<u64>(), 1001);
+    }
+
+    #[test]
+    fn floats_far_from_zero_are_summed_exactly_in_any_order() {
+        // Multiples of 1/16 around 2^19, whose squares take 48 bits: sums of f64 would lose most digits of the variance.
+        let whole: Vec<i64> = (0..5000i64).map(|i| (1 << 23) + 40 + i * i % 97 - 40).collect();
+        let values: Vec<f32> = whole.iter().map(|&v| v as f32 / 16.0).collect();
+        let (n, sum) = (whole.len() as i128, whole.iter().map(|&v| i128::from(v)).sum::<i128>());
+        let squares: i128 = whole.iter().map(|&v| i128::from(v) * i128::from(v)).sum();
+        let mean = sum as f64 / n as f64 / 16.0;
+        let std = ((n * squares - sum * sum) as f64).sqrt() / n as f64 / 16.0;
+        let mut finished = Vec::new();
+        for pieces in [vec![5000], vec![1, 4999], vec![1700, 1700, 1600]] {
+            let mut tally = Tally::default();
+            let mut rest = &values[..];
+            for length in pieces {
+                let mut own = Tally::default();
+                own.add(rest[..length].iter().rev().copied(), (1.0, 0.0));
+                rest = &rest[length..];
+                own.merge(&tally);
+                tally = own;
+            }
+            finished.push(tally.finish("b".into()));
+        }
+        assert!(finished.iter().all(|other| *other == finished[0]));
+        let band = &finished[0];
+        assert!(
+            (band.mean / mean - 1.0).abs() < 1e-15 && (band.std / std - 1.0).abs() < 1e-14,
+            "{band:?} {mean} {std}"
+        );
     }
 
     #[test]
