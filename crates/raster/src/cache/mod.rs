@@ -8,7 +8,7 @@ mod slot;
 pub(crate) use slot::{Claim, Slot};
 
 use crate::window::{Block, Blocks, ReadPlan};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Which block of which file.
@@ -86,6 +86,22 @@ impl BlockCache {
         let alpha_blocks = all(false, &plan.alpha_blocks)?;
         table.statistics.hits += plan.block_count() as u64;
         Some(Blocks { plan: plan.clone(), blocks, mask_blocks, alpha_blocks })
+    }
+
+    /// Memory that reading the plans will take besides the cache: blocks that it does not hold, each once, compressed and
+    /// decoded.
+    pub fn missing_bytes<'a>(&self, plans: impl IntoIterator<Item = &'a ReadPlan>) -> u64 {
+        let table = self.lock();
+        let mut seen = HashSet::new();
+        let mut bytes = 0_u64;
+        for plan in plans {
+            for key in plan.keys() {
+                if !table.held.contains_key(&key) && seen.insert(key) {
+                    bytes = bytes.saturating_add(plan.block_bytes(key));
+                }
+            }
+        }
+        bytes
     }
 
     /// Hits, misses and bytes so far.

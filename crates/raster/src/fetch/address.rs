@@ -1,6 +1,7 @@
 //! From href to where its bytes are: a local path, an http(s) URL, or an object of an S3, Google, Azure or registered store.
 
 use super::FetchOptions;
+use super::disk::Version;
 use super::request::Received;
 use crate::{Error, Result};
 use object_store::{ObjectStore, path::Path};
@@ -22,6 +23,12 @@ pub(crate) struct Location {
 impl Location {
     fn new(place: Place, requests: Arc<Semaphore>) -> Self {
         Location { place, requests, version: OnceLock::new() }
+    }
+
+    /// Size and ETag of the file, where a server named one.
+    pub(super) fn version<'a>(&'a self, href: &'a str) -> Option<Version<'a>> {
+        let (file_bytes, etag) = self.version.get()?;
+        Some(Version { href, etag: etag.as_deref()?, file_bytes: *file_bytes })
     }
 
     /// Whether an answer is of the version of the file that the first one was of.
@@ -116,4 +123,19 @@ impl Stores {
     fn remote(&self, url: &Url) -> std::result::Result<Place, String> {
         Err(format!("the scheme `{}` needs swath built with the feature `remote`", url.scheme()))
     }
+}
+
+/// Query names that say that a URL is signed. Stores refuse a request that has a token besides.
+const SIGNATURES: [&str; 5] = ["x-amz-signature", "x-goog-signature", "sig", "signature", "x-oss-signature"];
+
+/// Whether the href carries its own permission.
+pub(super) fn is_signed(href: &str) -> bool {
+    let url = Url::parse(href).ok();
+    let is_signature = |name: &str| SIGNATURES.contains(&name.to_ascii_lowercase().as_str());
+    url.is_some_and(|url| url.query_pairs().any(|(name, _)| is_signature(&name)))
+}
+
+/// The href without its signature, which is secret and another one in each run.
+pub(super) fn unsigned(href: &str) -> &str {
+    if is_signed(href) { href.split_once('?').map_or(href, |(path, _)| path) } else { href }
 }

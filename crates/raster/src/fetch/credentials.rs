@@ -1,6 +1,7 @@
 //! Bearer tokens from a command and signed hrefs from a hook: had once, kept, and had anew when a server no longer takes them.
 
 use super::FetchOptions;
+use super::address::is_signed;
 use super::options::{Renew, TokenCommand};
 use super::request::Failure;
 use crate::{BoxError, Error};
@@ -13,9 +14,6 @@ use tokio::sync::Mutex as AsyncMutex;
 
 /// Bytes of a token; the longest in use, with groups and claims in them, have a few KiB.
 const MAX_TOKEN_BYTES: u64 = 64 << 10;
-
-/// Query names that say that a URL is signed. Stores refuse a request that has a token besides.
-const SIGNATURES: [&str; 5] = ["x-amz-signature", "x-goog-signature", "sig", "signature", "x-oss-signature"];
 
 /// What a request goes with.
 #[derive(Clone, Debug)]
@@ -122,12 +120,6 @@ impl Credentials {
 
 fn no_credential(href: &str, what: &'static str, source: BoxError) -> Failure {
     Failure::lasting(Error::Credential { href: href.to_owned(), what, source })
-}
-
-fn is_signed(url: &str) -> bool {
-    let url = url::Url::parse(url).ok();
-    let is_signature = |name: &str| SIGNATURES.contains(&name.to_ascii_lowercase().as_str());
-    url.is_some_and(|url| url.query_pairs().any(|(name, _)| is_signature(&name)))
 }
 
 /// Runs a command and returns what it prints, without the line's end.

@@ -3,6 +3,7 @@
 mod address;
 #[cfg(feature = "remote")]
 mod credentials;
+mod disk;
 mod fetched;
 #[cfg(feature = "remote")]
 mod http;
@@ -21,6 +22,8 @@ use crate::header::{self, HeaderBytes, Level, Stop};
 use crate::window::ReadPlan;
 use crate::{BlockCache, Error, Pixels, Raster, Result, decode};
 use address::Stores;
+use bytes::Bytes;
+use disk::DiskCache;
 use futures::future::try_join_all;
 use request::Gate;
 use std::collections::HashMap;
@@ -42,6 +45,7 @@ struct Shared {
     options: FetchOptions,
     stores: Stores,
     gate: Gate,
+    disk: Option<DiskCache>,
     headers: Mutex<HashMap<String, Arc<Raster>>>,
     record: Arc<Record>,
 }
@@ -69,11 +73,16 @@ impl Fetcher {
     /// A fetcher with its own connections and bounds.
     ///
     /// # Errors
-    /// [`Error::Address`] where one of the options' headers is none.
+    /// [`Error::Address`] where one of the options' headers is none; [`Error::Write`] where the cache folder cannot be used.
     pub fn new(options: FetchOptions) -> Result<Self> {
+        let disk = options.cache_folder.as_ref().map(|folder| {
+            let opened = DiskCache::open(folder, options.cache_folder_bytes);
+            opened.map_err(|source| Error::Write { path: folder.clone(), source })
+        });
         let shared = Shared {
             stores: Stores::new(&options)?,
             gate: Gate::new(&options),
+            disk: disk.transpose()?,
             headers: Mutex::default(),
             record: Arc::default(),
             options,
@@ -137,13 +146,28 @@ impl Fetcher {
                 let value = bytes.held_bytes().saturating_add(end - need.start);
                 return Err(Error::Limit { href: href.to_owned(), what, value, limit });
             }
-            let part = self.shared.gate.get(href, &location, need.start..end, options).await?;
-            bytes.add(need.start, part.bytes);
+            bytes.add(need.start, self.part(href, &location, need.start..end).await?);
         }
         Err(Error::Malformed {
             href: href.to_owned(),
             reason: "its header is scattered over thousands of places".to_owned(),
         })
+    }
+
+    /// A part of a header behind its first bytes, from disk where it is there.
+    async fn part(&self, href: &str, location: &Location, range: Range<u64>) -> Result<Bytes> {
+        let disk = self.shared.disk.as_ref().zip(location.version(href));
+        if let Some((disk, version)) = &disk
+            && let Some(bytes) = disk.get(version, std::slice::from_ref(&range)).await.pop().flatten()
+        {
+            self.shared.gate.disk_hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(bytes);
+        }
+        let part = self.shared.gate.get(href, location, range.clone(), &self.shared.options).await?;
+        if let Some((disk, version)) = disk.filter(|_| part.bytes.len() as u64 == range.end - range.start) {
+            disk.put(&version, &range, part.bytes.clone());
+        }
+        Ok(part.bytes)
     }
 
     /// Fetches those of the plan's blocks that the cache does not hold. A block that someone else is fetching is waited for.
@@ -205,6 +229,7 @@ impl Fetcher {
                 Err(error) => self.lose(plan, claim, error)?,
             }
         }
+        let wanted = self.from_disk(plan, wanted).await;
         let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, range)| range.clone()).collect();
         let options = &self.shared.options;
         let requests = ranges::merge(&ranges, options.merge_gap_bytes, options.max_request_bytes);
@@ -215,6 +240,27 @@ impl Fetcher {
             self.bring(plan, request.range, members)
         });
         try_join_all(groups).await.map(|_| ())
+    }
+
+    /// Meets the claims whose bytes the cache folder holds, and gives back the others.
+    async fn from_disk(&self, plan: &ReadPlan, wanted: Vec<(Claim, Range<u64>)>) -> Vec<(Claim, Range<u64>)> {
+        let raster = plan.raster();
+        let Some((disk, version)) = self.shared.disk.as_ref().zip(raster.location.version(&raster.href)) else {
+            return wanted;
+        };
+        let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, range)| range.clone()).collect();
+        let found = disk.get(&version, &ranges).await;
+        let mut absent = Vec::new();
+        for ((claim, range), found) in wanted.into_iter().zip(found) {
+            match found {
+                Some(bytes) => {
+                    self.shared.gate.disk_hits.fetch_add(1, Ordering::Relaxed);
+                    claim.fulfil(Ok(bytes));
+                }
+                None => absent.push((claim, range)),
+            }
+        }
+        absent
     }
 
     async fn bring(&self, plan: &ReadPlan, range: Range<u64>, members: Vec<(Claim, Range<u64>)>) -> Result<()> {
@@ -242,8 +288,12 @@ impl Fetcher {
                 return if self.shared.options.on_failure == FailurePolicy::Mask { Ok(()) } else { Err(error) };
             }
         };
+        let disk = self.shared.disk.as_ref().zip(raster.location.version(&raster.href));
         for (claim, member) in members {
             let (start, end) = ((member.start - range.start) as usize, (member.end - range.start) as usize);
+            if let Some((disk, version)) = &disk {
+                disk.put(version, &member, bytes.slice(start..end));
+            }
             claim.fulfil(Ok(bytes.slice(start..end)));
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! How bytes are fetched, what becomes of blocks that cannot be had, and the record of both.
 
-use crate::{BoxError, Limits};
+use crate::{BoxError, Limits, MemoryBudget};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,10 +90,30 @@ pub struct FetchOptions {
     pub store_settings: Vec<(String, String)>,
     /// Bytes of headers kept for files opened before.
     pub header_cache_bytes: u64,
+    /// Folder in which bytes of remote files are kept between runs; `None` keeps none. Only files to which the server gives a
+    /// strong ETag are kept, by address, ETag and size. Several processes may use one folder.
+    pub cache_folder: Option<PathBuf>,
+    /// Bytes that the cache folder may grow to; what was not used for longest is removed.
+    pub cache_folder_bytes: u64,
     /// Bytes read when a file is opened; a COG of 10980 by 10980 px has its whole header in less than 32 KiB.
     pub header_read_bytes: u64,
     /// Sizes a file may not exceed.
     pub limits: Limits,
+}
+
+impl FetchOptions {
+    /// As they are, with what is in flight, headers and single blocks held within shares of `budget`: an eighth each of it for
+    /// bytes in flight and, together with the caller's work, a quarter at most for one block or window.
+    pub fn within(mut self, budget: &MemoryBudget) -> Self {
+        self.bytes_in_flight = self.bytes_in_flight.min(budget.take(1.0 / 8.0));
+        self.header_cache_bytes = self.header_cache_bytes.min(budget.take(1.0 / 16.0));
+        self.max_request_bytes = self.max_request_bytes.min(self.bytes_in_flight / 4);
+        let most = budget.bytes() / 4;
+        self.limits.block_bytes = self.limits.block_bytes.min(most);
+        self.limits.compressed_block_bytes = self.limits.compressed_block_bytes.min(self.bytes_in_flight);
+        self.limits.window_bytes = self.limits.window_bytes.min(most);
+        self
+    }
 }
 
 impl Default for FetchOptions {
@@ -113,6 +134,8 @@ impl Default for FetchOptions {
             anonymous: false,
             store_settings: Vec::new(),
             header_cache_bytes: 256 << 20,
+            cache_folder: None,
+            cache_folder_bytes: 10 << 30,
             header_read_bytes: 32 << 10,
             limits: Limits::default(),
         }
@@ -143,4 +166,6 @@ pub struct FetchStatistics {
     pub bytes: u64,
     /// Requests that were made again.
     pub retries: u64,
+    /// Blocks and parts of headers that the cache folder held.
+    pub disk_hits: u64,
 }

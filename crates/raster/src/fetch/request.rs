@@ -24,6 +24,7 @@ pub(super) struct Gate {
     requests: AtomicU64,
     bytes: AtomicU64,
     retries: AtomicU64,
+    pub(super) disk_hits: AtomicU64,
 }
 
 /// Bytes received, and which version of the file they are of.
@@ -72,6 +73,7 @@ impl Gate {
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            disk_hits: AtomicU64::new(0),
         }
     }
 
@@ -80,6 +82,7 @@ impl Gate {
             requests: self.requests.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
+            disk_hits: self.disk_hits.load(Ordering::Relaxed),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which blocks make up a window.
 
 use super::{ReadPlan, ReadRequest};
+use crate::cache::BlockKey;
 use crate::header::Level;
 use crate::{Error, Raster, Result, Window};
 use std::sync::Arc;
@@ -76,6 +77,16 @@ impl ReadPlan {
     /// The value that stands for "not measured": the request's, else the file's.
     pub fn nodata(&self) -> Option<f64> {
         self.request.nodata.or(self.raster.header.nodata)
+    }
+
+    /// Bytes of a block, compressed and decoded.
+    pub(crate) fn block_bytes(&self, key: BlockKey) -> u64 {
+        let Some(level) = self.level_of(key) else { return 0 };
+        let bands = if level.is_planar { 1 } else { level.bands };
+        let value_bytes = if key.is_mask { 1 } else { self.raster.header.dtype.size_bytes() };
+        let sizes = [level.block_width_px, level.block_height_px, bands, value_bytes];
+        let decoded = sizes.iter().fold(1_u64, |bytes, size| bytes.saturating_mul(*size as u64));
+        decoded.saturating_add(level.byte_counts.get(key.block).copied().unwrap_or(0))
     }
 
     pub(crate) fn level(&self) -> &Level {
