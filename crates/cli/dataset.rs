@@ -21,17 +21,22 @@ pub(crate) fn read_pairs(settings: &Settings) -> Result<Vec<Pair>> {
 
 /// Opens the dataset of a run for a network: its bands and scaling are the network's unless the recipe sets its own.
 pub(crate) fn open(settings: &Settings, card: Option<&Card>, pairs: &[Pair]) -> Result<Dataset> {
-    open_with(settings, card, pairs, &Options { workers: settings.training.workers, ..Options::default() })
+    open_with(settings, card, pairs, options(settings)?)
+}
+
+/// How the settings say that a dataset is read.
+pub(crate) fn options(settings: &Settings) -> Result<Options> {
+    let (fetch, memory) = (settings.reading.fetch_options()?, settings.reading.budget()?);
+    Ok(Options { fetch, memory, workers: settings.training.workers, ..Options::default() })
 }
 
 /// As [`open`], read in a way of one's own.
-pub(crate) fn open_with(
-    settings: &Settings,
-    card: Option<&Card>,
-    pairs: &[Pair],
-    options: &Options,
-) -> Result<Dataset> {
-    Ok(Dataset::open(pairs, &complete(settings, card)?, options)?)
+pub(crate) fn open_with(settings: &Settings, card: Option<&Card>, pairs: &[Pair], options: Options) -> Result<Dataset> {
+    let dataset = Dataset::open(pairs, &complete(settings, card)?, &options)?;
+    for contradiction in dataset.contradictions() {
+        tracing::warn!("{contradiction}");
+    }
+    Ok(dataset)
 }
 
 /// The recipe with what it leaves open: bands and scaling from the network's item; without one, mean and deviation of the

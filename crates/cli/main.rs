@@ -12,6 +12,7 @@ mod judge;
 mod landscape;
 mod network;
 mod progress;
+mod reading;
 mod report;
 mod run_folder;
 mod scores;

@@ -73,6 +73,9 @@ pub(crate) struct RunRecord {
     pub(crate) redrawn: u64,
     /// Blocks that could not be read, under a policy that goes on.
     pub(crate) failed_blocks: Vec<String>,
+    /// What items say otherwise than their files, and which of the two was used.
+    #[serde(default)]
+    pub(crate) contradictions: Vec<String>,
 }
 
 /// Scores on the validation part after so many steps.

@@ -15,6 +15,7 @@ use swath_train::schedule::Schedule;
 use swath_train::{Device, SessionOptions};
 
 use crate::compute::{ComputeArgs, Precision};
+use crate::reading::Reading;
 pub(crate) use course::{Keep, Metric, Thaw, Validation};
 pub(crate) use losses::{LossName, WeightedLoss};
 
@@ -43,6 +44,9 @@ pub(crate) struct Settings {
     /// How the network is trained.
     #[serde(default)]
     pub(crate) training: Training,
+    /// How files are read.
+    #[serde(default)]
+    pub(crate) reading: Reading,
     /// Whether the recipe leaves it to the network's item how values are scaled.
     #[serde(skip)]
     pub(crate) normalise_is_open: bool,
@@ -239,6 +243,10 @@ impl Settings {
         for path in [&mut self.catalog, &mut self.model, &mut self.out] {
             *path = std::path::absolute(folder.join(&*path))
                 .with_context(|| format!("{}: {} is no path", config.display(), path.display()))?;
+        }
+        if let Some(cache) = &mut self.reading.cache_folder {
+            *cache = std::path::absolute(folder.join(&*cache))
+                .with_context(|| format!("{}: {} is no path", config.display(), cache.display()))?;
         }
         let catalog = std::mem::take(&mut self.catalog);
         self.use_catalog(&catalog)?;

@@ -9,6 +9,7 @@ use swath_train::{Device, InferenceSession, SessionOptions};
 
 use crate::judge::judge;
 use crate::network::Network;
+use crate::reading::ReadingArgs;
 use crate::run_folder::RunFolder;
 use crate::scores::Scores;
 use crate::settings::Settings;
@@ -42,6 +43,8 @@ pub(crate) struct EvaluateArgs {
     /// Print the scores as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 /// A part of the ground.
@@ -93,6 +96,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
             settings.recipe.bands.clear();
         }
     }
+    settings.reading = args.reading.over(&settings.reading);
     settings.rewrite.extend(args.rewrite.iter().cloned());
     let pairs = crate::dataset::read_pairs(&settings)?;
     let dataset = crate::dataset::open(&settings, network.card.as_ref(), &pairs)?;
@@ -100,6 +104,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let mut session = InferenceSession::from_bytes(&network.model.to_bytes()?, &options)?;
     let part = Part::from(args.part);
     let judgement = judge(&dataset, part, &mut session, settings.classes.len(), 0)?;
+    crate::reading::tell_failed(&dataset.failed_blocks());
     let scores = Scores::new(&part.to_string(), &settings.classes, &judgement.confusion);
     if let Some(path) = &args.output {
         scores.write(path)?;

@@ -14,6 +14,7 @@ use swath_train::{Device, InferenceSession, SessionOptions};
 
 use crate::network::{Card, Network, sha256_file};
 use crate::progress::Progress;
+use crate::reading::{Reading, ReadingArgs};
 use crate::summary::parse_colour;
 
 /// Arguments of `swath predict`.
@@ -47,6 +48,8 @@ pub(crate) struct PredictArgs {
     /// Threads of ONNX Runtime.
     #[arg(long, value_name = "T")]
     threads: Option<usize>,
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 /// Maps the scene.
@@ -65,6 +68,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     let mut session = InferenceSession::from_bytes(&network.model.to_bytes()?, &options)?;
     let grid = dataset.scenes().first().map(|scene| scene.grid().clone()).context("no scene was opened")?;
     map(args, card, &dataset, &grid, network.inspection.classes, &mut session)?;
+    crate::reading::tell_failed(&dataset.failed_blocks());
     describe(args, card, &scene, &grid)?;
     println!("{}", args.output.display());
     Ok(())
@@ -128,7 +132,13 @@ fn open(args: &PredictArgs, card: &Card, scene: &Scene) -> Result<Dataset> {
         normalise: Normalise::Fixed { scale: scaling.scale.clone(), offset: scaling.offset.clone() },
         ..Recipe::default()
     };
-    Ok(Dataset::open_images(std::slice::from_ref(&scene.image), &recipe, &Options::default())?)
+    let reading = args.reading.over(&Reading::default());
+    let options = Options { fetch: reading.fetch_options()?, memory: reading.budget()?, ..Options::default() };
+    let dataset = Dataset::open_images(std::slice::from_ref(&scene.image), &recipe, &options)?;
+    for contradiction in dataset.contradictions() {
+        tracing::warn!("{contradiction}");
+    }
+    Ok(dataset)
 }
 
 /// Runs tile after tile and writes rows as they are finished.

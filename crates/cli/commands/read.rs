@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::whole_file::write_whole;
+use crate::reading::{Reading, ReadingArgs};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use ndarray_npy::{WriteNpyError, WriteNpyExt};
 use swath_raster::{
-    Affine, BlockCache, Bounds, Crs, FetchOptions, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest,
-    Resampling, Transformer, Window, WriteOptions, with_samples, write_cog,
+    Affine, BlockCache, Bounds, Crs, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest, Resampling,
+    Transformer, Window, WriteOptions, with_samples, write_cog,
 };
 
 /// Arguments of `swath read`.
@@ -38,6 +39,8 @@ pub(crate) struct ReadArgs {
     /// Array `[band, row, col]` in the file's type (.npy), or GeoTIFF (.tif).
     #[arg(short, long, value_name = "OUT.npy|OUT.tif")]
     output: PathBuf,
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 /// A way of resampling.
@@ -82,12 +85,20 @@ pub(crate) fn run(args: &ReadArgs) -> Result<()> {
     ensure!(matches!(kind, "npy" | "tif" | "tiff"), "{}: name the output .npy or .tif", args.output.display());
     ensure!(!args.bands.contains(&0), "--bands counts from 1");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let fetcher = Fetcher::new(FetchOptions::default())?;
+    let reading = args.reading.over(&Reading::default());
+    let (mut fetch, budget) = (reading.fetch_options()?, reading.budget()?);
+    let mut cache_bytes = CACHE_BYTES;
+    if let Some(budget) = &budget {
+        fetch = fetch.within(budget);
+        cache_bytes = cache_bytes.min(budget.take(0.25));
+    }
+    let fetcher = Fetcher::new(fetch)?;
     let (raster, pixels) = runtime.block_on(async {
         let raster = fetcher.open(&args.file).await?;
-        let pixels = read(args, &fetcher, &raster).await?;
+        let pixels = read(args, &fetcher, &raster, &BlockCache::new(cache_bytes)).await?;
         anyhow::Ok((raster, pixels))
     })?;
+    crate::reading::tell_failed(&fetcher.failed_blocks());
     match kind {
         "npy" => write_npy(&args.output, &pixels)?,
         _ => write_cog(&args.output, &pixels, options(args, &raster))?,
@@ -97,8 +108,7 @@ pub(crate) fn run(args: &ReadArgs) -> Result<()> {
     Ok(())
 }
 
-async fn read(args: &ReadArgs, fetcher: &Fetcher, raster: &Arc<Raster>) -> Result<Pixels> {
-    let cache = BlockCache::new(CACHE_BYTES);
+async fn read(args: &ReadArgs, fetcher: &Fetcher, raster: &Arc<Raster>, cache: &BlockCache) -> Result<Pixels> {
     let (count, image) = (raster.header.bands.len(), raster.header.grid.window());
     if let Some(band) = args.bands.iter().find(|band| **band > count) {
         bail!("{}: there is no band {band}; its bands are 1 to {count}", args.file);
@@ -114,7 +124,7 @@ async fn read(args: &ReadArgs, fetcher: &Fetcher, raster: &Arc<Raster>) -> Resul
             );
             let request = ReadRequest { bands, with_validity: true, ..ReadRequest::window(window) };
             let plan = ReadPlan::new(raster, request)?;
-            return Ok(fetcher.read(plan, &cache).await?);
+            return Ok(fetcher.read(plan, cache).await?);
         }
         (Some(like), ..) => fetcher.open(like).await?.header.grid.clone(),
         (None, crs, resolution) => target(&args.file, &raster.header.grid, crs.as_deref(), resolution)?,
@@ -127,7 +137,7 @@ async fn read(args: &ReadArgs, fetcher: &Fetcher, raster: &Arc<Raster>) -> Resul
             args.like.as_deref().unwrap_or("the grid")
         );
     };
-    Ok(plan.apply(Some(fetcher.read(window.clone(), &cache).await?))?)
+    Ok(plan.apply(Some(fetcher.read(window.clone(), cache).await?))?)
 }
 
 /// The north-up grid in `crs` that just holds `source`. Without a resolution, pixels keep their number across the diagonal.
@@ -213,6 +223,7 @@ mod tests {
             resolution: None,
             resampling: Method::Nearest,
             output: file.with_file_name(output),
+            reading: ReadingArgs::default(),
         }
     }
 

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use ndarray::{Array2, Array3};
 use swath_catalog::pairing::LabelKind;
 use swath_catalog::{AssetRef, LabelRef, Pair};
-use swath_raster::{BlockCache, FailedBlock, FetchOptions, FetchStatistics, Fetcher, Grid};
+use swath_raster::{
+    BlockCache, FailedBlock, FailurePolicy, FetchOptions, FetchStatistics, Fetcher, Grid, MemoryBudget,
+};
 
 use crate::augment::Pipeline;
 use crate::augment::view::View;
@@ -35,6 +37,9 @@ pub struct Options {
     pub fetch: FetchOptions,
     /// Decoded pixels kept, in bytes (default 1 GiB).
     pub cache_bytes: u64,
+    /// The bound for all memory of reading: bytes in flight, headers, decoded pixels kept (at most half of it), and the batches
+    /// that are made ahead, which wait for what is left. Absent: each has its own bound alone.
+    pub memory: Option<MemoryBudget>,
     /// Threads that decode and augment; 0: one per core.
     pub workers: usize,
     /// Batches made ahead of the consumer (default 4), and at least one per worker.
@@ -47,11 +52,27 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { fetch: FetchOptions::default(), cache_bytes: 1 << 30, workers: 0, prefetch: 4, rank: 0, world: 1 }
+        Self {
+            fetch: FetchOptions::default(),
+            cache_bytes: 1 << 30,
+            memory: None,
+            workers: 0,
+            prefetch: 4,
+            rank: 0,
+            world: 1,
+        }
     }
 }
 
 impl Options {
+    /// How bytes are fetched and how many decoded ones are kept, within the bound for memory.
+    pub(crate) fn bounded(&self) -> (FetchOptions, u64) {
+        match &self.memory {
+            None => (self.fetch.clone(), self.cache_bytes),
+            Some(budget) => (self.fetch.clone().within(budget), self.cache_bytes.min(budget.take(0.5))),
+        }
+    }
+
     pub(crate) fn threads(&self) -> usize {
         match self.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -160,13 +181,18 @@ impl Dataset {
         if images.is_empty() {
             return Err(Error::NoPairs);
         }
-        let io = Io::start(options)?;
+        let mut options = options.clone();
+        if options.fetch.on_failure == FailurePolicy::Skip {
+            // A map has no sample to leave out.
+            options.fetch.on_failure = FailurePolicy::Mask;
+        }
+        let io = Io::start(&options)?;
         let source =
             |image: &Image| Source { id: image.id.clone(), assets: image.assets.clone(), label: LabelSource::None };
         let scenes = io.open(images.iter().map(source).collect(), recipe)?;
         let parts = scenes.iter().map(|scene| Parts::everything(scene.grid())).collect();
         let recipe = Recipe { augment: Vec::new(), ..recipe.clone() };
-        Dataset::new(scenes, parts, Vec::new(), Vec::new(), &recipe, io, options)
+        Dataset::new(scenes, parts, Vec::new(), Vec::new(), &recipe, io, &options)
     }
 
     fn new(
@@ -418,6 +444,11 @@ impl Dataset {
     /// Requests and bytes so far.
     pub fn fetched(&self) -> FetchStatistics {
         self.inner.io.fetcher.statistics()
+    }
+
+    /// What items say otherwise than their files, and which of the two is used, for the run's record.
+    pub fn contradictions(&self) -> Vec<String> {
+        self.inner.scenes.iter().flat_map(|scene| scene.contradictions.iter().cloned()).collect()
     }
 
     /// Every block that could not be had so far, for the run's record.

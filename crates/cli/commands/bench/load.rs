@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use swath_loader::{Batch, Dataset, Options};
 
 use crate::network::Network;
+use crate::reading::ReadingArgs;
 use crate::settings::Settings;
 
 /// Arguments of `swath bench load`.
@@ -38,11 +39,14 @@ pub(crate) struct LoadArgs {
     /// Give the SHA-256 of all batches of an epoch: images as float32, targets, in order.
     #[arg(long)]
     digest: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 /// Prints a JSON line per epoch.
 pub(crate) fn run(args: &LoadArgs) -> Result<()> {
-    let settings = Settings::read(&args.config, &args.overrides)?;
+    let mut settings = Settings::read(&args.config, &args.overrides)?;
+    settings.reading = args.reading.over(&settings.reading);
     let network = Network::open(&settings.model)?;
     let pairs = crate::dataset::read_pairs(&settings)?;
     let options = Options {
@@ -50,10 +54,10 @@ pub(crate) fn run(args: &LoadArgs) -> Result<()> {
         cache_bytes: args.cache_mib.saturating_mul(1 << 20),
         rank: args.rank,
         world: usize::try_from(args.world_size)?,
-        ..Options::default()
+        ..crate::dataset::options(&settings)?
     };
     let started = Instant::now();
-    let dataset = crate::dataset::open_with(&settings, network.card.as_ref(), &pairs, &options)?;
+    let dataset = crate::dataset::open_with(&settings, network.card.as_ref(), &pairs, options)?;
     let open_s = started.elapsed().as_secs_f64();
     dataset.normaliser()?;
     for epoch in 0..args.epochs {
@@ -78,7 +82,8 @@ fn stream(dataset: &Dataset, epoch: u64, digest: bool, open_s: f64) -> Result<se
     Ok(json!({
         "epoch": epoch, "samples": progress.samples, "samples_per_s": progress.samples_per_s,
         "wait_share": progress.wait_share, "decode_s": progress.decode_s, "augment_s": progress.develop_s,
-        "windows": dataset.plan()?.windows(), "refused": progress.refused, "redrawn": progress.redrawn, "requests": now.requests - fetched.requests, "bytes": now.bytes - fetched.bytes,
+        "windows": dataset.plan()?.windows(), "refused": progress.refused, "redrawn": progress.redrawn, "skipped": progress.skipped,
+        "disk_hits": now.disk_hits - fetched.disk_hits, "requests": now.requests - fetched.requests, "bytes": now.bytes - fetched.bytes,
         "retries": now.retries - fetched.retries, "cache_hits": cache.hits - cached.hits,
         "cache_misses": cache.misses - cached.misses, "open_s": open_s, "peak_mib": super::peak_mib(),
         "digest": digest,

@@ -20,6 +20,7 @@ use swath_train::fit::{Outcome, Summary};
 use crate::compute::ComputeArgs;
 use crate::judge::{JudgedChip, judge};
 use crate::network::Network;
+use crate::reading::ReadingArgs;
 use crate::run_folder::{FileRecord, RunFolder, RunRecord};
 use crate::scores::Scores;
 use crate::settings::{Keep, Settings};
@@ -44,6 +45,8 @@ pub(crate) struct FinetuneArgs {
     /// Replace the run in the out folder.
     #[arg(long, conflicts_with = "resume")]
     overwrite: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 /// What to do about a run that is there already.
@@ -73,6 +76,7 @@ const SHOWN_CHIPS: usize = 4;
 pub(crate) fn run(args: &FinetuneArgs) -> Result<()> {
     let mut settings = Settings::read(&args.config, &args.overrides)?;
     settings.training.compute(args.compute);
+    settings.reading = args.reading.over(&settings.reading);
     let existing = match (args.resume, args.overwrite) {
         (true, _) => Existing::Resume,
         (_, true) => Existing::Overwrite,
@@ -130,6 +134,7 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
     } else {
         Part::Validate
     };
+    crate::reading::tell_failed(&dataset.failed_blocks());
     let judgement = judge(&dataset, part, &mut inference, settings.classes.len(), SHOWN_CHIPS)?;
     let scores = Scores::new(&part.to_string(), &settings.classes, &judgement.confusion);
     let finished = Finished { folder, dataset, part, scores, chips: judgement.chips, record };
@@ -189,6 +194,7 @@ fn record(
         normaliser: dataset.normaliser()?.clone(),
         windows: dataset.plan()?.windows(),
         redrawn: dataset.redrawn(),
-        failed_blocks: dataset.failed_blocks().iter().map(|block| format!("{block:?}")).collect(),
+        failed_blocks: dataset.failed_blocks().iter().map(crate::reading::line_of).collect(),
+        contradictions: dataset.contradictions(),
     })
 }

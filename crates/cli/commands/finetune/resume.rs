@@ -32,7 +32,8 @@ const FREE: &[&str] = &[
 fn same_settings(folder: &RunFolder, begun: &str, now: &str) -> Result<()> {
     let (begun, now) = (flat(begun)?, flat(now)?);
     let keys: BTreeSet<&String> = begun.keys().chain(now.keys()).collect();
-    for key in keys.into_iter().filter(|key| !FREE.contains(&key.as_str())) {
+    let is_free = |key: &str| FREE.contains(&key) || key.starts_with("reading.");
+    for key in keys.into_iter().filter(|key| !is_free(key)) {
         let (then, here) = (begun.get(key), now.get(key));
         let said = |value: Option<&toml::Value>| value.map_or("nothing".to_owned(), toml::Value::to_string);
         ensure!(

@@ -62,10 +62,42 @@ fn find(files: &[(&AssetRef, Arc<Raster>)], all: &[(usize, usize)], name: &str) 
     all.iter().find(described).or_else(|| all.iter().find(listed)).or_else(|| all.iter().find(by_key)).copied()
 }
 
+/// What the item says of the bands otherwise than their files; the item's word is the one taken.
+pub(super) fn contradictions(id: &str, files: &[(&AssetRef, Arc<Raster>)], chosen: &[Chosen]) -> Vec<String> {
+    let mut found = Vec::new();
+    for band in chosen {
+        let (asset, raster) = &files[band.file];
+        let stored = &raster.header.bands[band.band];
+        let Some(said) = said(asset, raster, band.band) else { continue };
+        let pairs = [
+            ("nodata", said.nodata, raster.header.nodata),
+            ("a scale of", said.scale, stored.scale),
+            ("an offset of", said.offset, stored.offset),
+        ];
+        for (what, item, file) in pairs {
+            if let (Some(item), Some(file)) = (item, file)
+                && item != file
+                && !(item.is_nan() && file.is_nan())
+            {
+                let (name, href) = (&band.name, &asset.href);
+                found.push(format!(
+                    "item {id}: band {name} of {href}: the item says {what} {item} and the file {file}; the item's is used"
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// What the item says of one band of a file.
+fn said<'a>(asset: &'a AssetRef, raster: &Raster, band: usize) -> Option<&'a swath_catalog::Band> {
+    Some(&asset.bands).filter(|bands| bands.len() == raster.header.bands.len()).map(|bands| &bands[band])
+}
+
 fn chosen(files: &[(&AssetRef, Arc<Raster>)], file: usize, band: usize, name: Option<&str>) -> Chosen {
     let (asset, raster) = &files[file];
     let stored = &raster.header.bands[band];
-    let said = Some(&asset.bands).filter(|bands| bands.len() == raster.header.bands.len()).map(|bands| &bands[band]);
+    let said = said(asset, raster, band);
     let listed = || said.and_then(|band| band.name.clone());
     let name = name.map(str::to_owned).or_else(|| stored.description.clone()).or_else(listed);
     Chosen {
@@ -76,7 +108,8 @@ fn chosen(files: &[(&AssetRef, Arc<Raster>)], file: usize, band: usize, name: Op
             said.and_then(|band| band.scale).or(stored.scale).unwrap_or(1.0),
             said.and_then(|band| band.offset).or(stored.offset).unwrap_or(0.0),
         ),
-        nodata: said.and_then(|band| band.nodata).or(raster.header.nodata),
+        // A mask in the file decides alone, unless the item gives a nodata value besides.
+        nodata: said.and_then(|band| band.nodata).or(raster.header.nodata.filter(|_| raster.header.masks[0].is_none())),
     }
 }
 

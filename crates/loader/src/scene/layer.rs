@@ -41,19 +41,25 @@ pub(super) fn layers(
 ) -> Result<Vec<Layer>, Error> {
     let mut layers = Vec::new();
     for (file, (asset, raster)) in files.iter().enumerate() {
-        let own: Vec<(usize, &Chosen)> = chosen.iter().enumerate().filter(|(_, band)| band.file == file).collect();
-        let Some((_, first)) = own.first() else { continue };
-        let onto = if raster.header.grid.is_same_as(grid) { None } else { Some(resampling(id, asset)?) };
-        layers.push(Layer {
-            item: id.to_owned(),
-            raster: raster.clone(),
-            bands: own.iter().map(|(_, band)| band.band).collect(),
-            outputs: own.iter().map(|(output, _)| *output).collect(),
-            scaling: own.iter().map(|(_, band)| band.scaling).collect(),
-            nodata: first.nodata,
-            has_mask: has_mask(raster),
-            onto,
-        });
+        let mut own: Vec<(usize, &Chosen)> = chosen.iter().enumerate().filter(|(_, band)| band.file == file).collect();
+        // An item may give each band a nodata value of its own.
+        while let Some((_, first)) = own.first() {
+            let nodata = first.nodata;
+            let is_like = |(_, band): &(usize, &Chosen)| band.nodata.map(f64::to_bits) == nodata.map(f64::to_bits);
+            let (these, others): (Vec<_>, Vec<_>) = own.into_iter().partition(is_like);
+            own = others;
+            let onto = if raster.header.grid.is_same_as(grid) { None } else { Some(resampling(id, asset)?) };
+            layers.push(Layer {
+                item: id.to_owned(),
+                raster: raster.clone(),
+                bands: these.iter().map(|(_, band)| band.band).collect(),
+                outputs: these.iter().map(|(output, _)| *output).collect(),
+                scaling: these.iter().map(|(_, band)| band.scaling).collect(),
+                nodata,
+                has_mask: has_mask(raster),
+                onto,
+            });
+        }
     }
     Ok(layers)
 }
@@ -168,6 +174,14 @@ pub(crate) enum LayerPlan {
 }
 
 impl LayerPlan {
+    /// What is to be read; `None` where the window lies wholly outside the file.
+    pub(crate) fn read(&self) -> Option<&ReadPlan> {
+        match self {
+            LayerPlan::Direct(plan) => Some(plan),
+            LayerPlan::Onto(plan) => plan.read(),
+        }
+    }
+
     pub(crate) async fn fetch(self, fetcher: &Fetcher, cache: &BlockCache) -> swath_raster::Result<LayerBytes> {
         match self {
             LayerPlan::Direct(plan) => Ok(match cache.lookup(&plan) {

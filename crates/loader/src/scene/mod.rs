@@ -13,7 +13,7 @@ use std::sync::Arc;
 use futures::future::{try_join, try_join_all};
 
 use swath_catalog::AssetRef;
-use swath_raster::{BlockCache, Fetcher, Grid, Raster, Window};
+use swath_raster::{BlockCache, Fetcher, Grid, Raster, ReadPlan, Window};
 
 use crate::dataset::LabelSource;
 use crate::error::Error;
@@ -27,6 +27,8 @@ pub struct Scene {
     id: Arc<str>,
     grid: Grid,
     band_names: Vec<String>,
+    /// What the item says otherwise than the files, in words.
+    pub(crate) contradictions: Vec<String>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) truth: Truth,
     pub(crate) domain: Domain,
@@ -97,6 +99,7 @@ impl Scene {
             id: Arc::from(id),
             grid,
             band_names,
+            contradictions: bands::contradictions(id, &files, &chosen),
             layers,
             truth,
             domain: Domain::new(dtype, scaled, recipe.max_value),
@@ -143,6 +146,11 @@ pub(crate) struct ScenePlan {
 }
 
 impl ScenePlan {
+    /// What is to be read of each file.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &ReadPlan> {
+        self.layers.iter().chain(&self.label).filter_map(LayerPlan::read)
+    }
+
     /// Brings the blocks, of all layers at once; those that the cache holds cost nothing.
     pub(crate) async fn fetch(self, scene: &Scene, fetcher: &Fetcher, cache: &BlockCache) -> Result<SceneBytes, Error> {
         let window = self.window;

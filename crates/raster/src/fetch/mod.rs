@@ -38,6 +38,7 @@ const MAX_HEADER_ROUNDS: usize = 4096;
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     shared: Arc<Shared>,
+    on_failure: FailurePolicy,
 }
 
 #[derive(Debug)]
@@ -87,7 +88,18 @@ impl Fetcher {
             record: Arc::default(),
             options,
         };
-        Ok(Fetcher { shared: Arc::new(shared) })
+        let on_failure = shared.options.on_failure;
+        Ok(Fetcher { shared: Arc::new(shared), on_failure })
+    }
+
+    /// The same fetcher with another policy for blocks that cannot be had; all else is shared.
+    pub fn with_policy(&self, on_failure: FailurePolicy) -> Fetcher {
+        Fetcher { shared: self.shared.clone(), on_failure }
+    }
+
+    /// What becomes of blocks that cannot be had.
+    pub fn policy(&self) -> FailurePolicy {
+        self.on_failure
     }
 
     /// From now on, hrefs that begin with `prefix` are objects in `store`: for credentials of one's own, or for tests.
@@ -185,7 +197,7 @@ impl Fetcher {
                 self.fulfil(&plan, vec![claim]).await?;
             }
         }
-        let (policy, record) = (self.shared.options.on_failure, self.shared.record.clone());
+        let (policy, record) = (self.on_failure, self.shared.record.clone());
         Ok(Fetched { plan, found, cache: cache.clone(), policy, record })
     }
 
@@ -281,11 +293,11 @@ impl Fetcher {
                 }
                 for (claim, _) in members {
                     self.shared.record.add(&raster.href, claim.key(), &reason);
-                    if self.shared.options.on_failure == FailurePolicy::Mask {
+                    if self.on_failure == FailurePolicy::Mask {
                         claim.fulfil(Err(reason.as_str().into()));
                     }
                 }
-                return if self.shared.options.on_failure == FailurePolicy::Mask { Ok(()) } else { Err(error) };
+                return if self.on_failure == FailurePolicy::Mask { Ok(()) } else { Err(error) };
             }
         };
         let disk = self.shared.disk.as_ref().zip(raster.location.version(&raster.href));
@@ -335,7 +347,7 @@ impl Fetcher {
     fn lose(&self, plan: &ReadPlan, claim: Claim, error: Error) -> Result<()> {
         let reason = reason_of(&error);
         self.shared.record.add(&plan.raster().href, claim.key(), &reason);
-        if self.shared.options.on_failure != FailurePolicy::Mask {
+        if self.on_failure != FailurePolicy::Mask {
             return Err(error);
         }
         claim.fulfil(Err(reason.as_str().into()));

@@ -102,8 +102,8 @@ pub struct FetchOptions {
 }
 
 impl FetchOptions {
-    /// As they are, with what is in flight, headers and single blocks held within shares of `budget`: an eighth each of it for
-    /// bytes in flight and, together with the caller's work, a quarter at most for one block or window.
+    /// As they are, but within `budget`: an eighth of it is taken for bytes in flight and a sixteenth for headers, and no single
+    /// block or window may be larger than a quarter.
     pub fn within(mut self, budget: &MemoryBudget) -> Self {
         self.bytes_in_flight = self.bytes_in_flight.min(budget.take(1.0 / 8.0));
         self.header_cache_bytes = self.header_cache_bytes.min(budget.take(1.0 / 16.0));

@@ -4,6 +4,10 @@
 //! their own decode and augment; the consumer gets batches in order. A batch is begun only when the consumer has taken one, so
 //! that no more than `prefetch` exist at a time. Dropping [`Batches`] stops all of it.
 
+mod io;
+
+pub(crate) use io::Io;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,106 +18,18 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use ndarray::{Array3, Array4};
-use swath_raster::{BlockCache, Fetcher, Pixels, Window};
-use tokio::runtime::{Builder, Runtime};
+use swath_raster::{FailurePolicy, Reserved};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::augment::Pipeline;
 use crate::batch::{Batch, Buffers, ChipId, Pool};
-use crate::dataset::{Dataset, Options, Source};
+use crate::dataset::Dataset;
 use crate::develop::{Assembly, Draft, Least};
 use crate::draw::{Draw, Purpose};
 use crate::error::Error;
 use crate::plan::{Chip, Plan};
-use crate::recipe::Recipe;
-use crate::scene::{Layer, Scene, SceneBytes, ScenePixels};
-
-/// The I/O runtime with what it reads through.
-#[derive(Debug)]
-pub(crate) struct Io {
-    runtime: Option<Runtime>,
-    pub(crate) fetcher: Fetcher,
-    pub(crate) cache: BlockCache,
-}
-
-/// Threads of the I/O runtime: they only wait and copy; decoding is done elsewhere.
-const IO_THREADS: usize = 2;
-
-/// Images whose headers are read at a time.
-const OPEN_AT_ONCE: usize = 64;
-
-impl Io {
-    pub(crate) fn start(options: &Options) -> Result<Io, Error> {
-        let runtime =
-            Builder::new_multi_thread().worker_threads(IO_THREADS).enable_all().thread_name("swath-io").build();
-        let raster = |source| Error::Raster { item: "all".to_owned(), source };
-        Ok(Io {
-            runtime: Some(runtime.map_err(|source| Error::Start { source })?),
-            fetcher: Fetcher::new(options.fetch.clone()).map_err(raster)?,
-            cache: BlockCache::new(options.cache_bytes),
-        })
-    }
-
-    fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match &self.runtime {
-            Some(runtime) => runtime.handle().block_on(work),
-            None => Err(Error::Start { source: std::io::Error::other("the I/O runtime has been stopped") }),
-        }
-    }
-
-    /// Opens scenes, many at a time; of several errors the first scene's is given.
-    pub(crate) fn open(&self, sources: Vec<Source>, recipe: &Recipe) -> Result<Vec<Scene>, Error> {
-        let recipe = Arc::new(recipe.clone());
-        let slots = Arc::new(Semaphore::new(OPEN_AT_ONCE));
-        self.run(async {
-            let mut tasks = JoinSet::new();
-            for (index, source) in sources.into_iter().enumerate() {
-                let (fetcher, recipe, slots) = (self.fetcher.clone(), recipe.clone(), slots.clone());
-                tasks.spawn(async move {
-                    let _slot = slots.acquire().await;
-                    (index, Scene::open(&source.id, &source.assets, source.label, &recipe, &fetcher).await)
-                });
-            }
-            let mut opened = BTreeMap::new();
-            while let Some(finished) = tasks.join_next().await {
-                let (index, scene) = finished.map_err(|_| Error::Worker { batch: 0 })?;
-                opened.insert(index, scene);
-            }
-            opened.into_values().collect()
-        })
-    }
-
-    /// Reads one window on the calling thread.
-    pub(crate) fn read(&self, scene: &Scene, window: Window, with_validity: bool) -> Result<ScenePixels, Error> {
-        let plan = scene.plan(window, with_validity)?;
-        self.run(plan.fetch(scene, &self.fetcher, &self.cache))?.decode(scene)
-    }
-
-    /// Reads all of a file that has the scene's grid, from an overview; `None` where there is none.
-    pub(crate) fn read_overview(&self, layer: &Layer) -> Result<Option<Pixels>, Error> {
-        let Some(plan) = layer.overview()? else { return Ok(None) };
-        let window = plan.window();
-        let failed = |source| layer.failed(window, source);
-        let fetched = self.run(async { self.fetcher.fetch(plan, &self.cache).await.map_err(failed) })?;
-        fetched.decode().and_then(|blocks| blocks.to_pixels()).map_err(failed).map(Some)
-    }
-
-    /// Reads the label of one window on the calling thread, and nothing of the image.
-    pub(crate) fn read_label(&self, scene: &Scene, window: Window) -> Result<ScenePixels, Error> {
-        let plan = scene.plan_label(window)?;
-        self.run(plan.fetch(scene, &self.fetcher, &self.cache))?.decode(scene)
-    }
-}
-
-impl Drop for Io {
-    fn drop(&mut self) {
-        // Dropping a runtime waits for its blocking threads, which may be waiting for a slow disk or server.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
+use crate::scene::{SceneBytes, ScenePixels, ScenePlan};
 
 /// What an iterator over batches goes through.
 #[derive(Debug)]
@@ -150,6 +66,8 @@ struct Shop {
     plain: Pipeline,
     stop: AtomicBool,
     counters: Counters,
+    /// Batches that may be under way.
+    ahead: u32,
     pool: Arc<Pool>,
 }
 
@@ -158,21 +76,27 @@ struct Counters {
     decode_ns: AtomicU64,
     develop_ns: AtomicU64,
     redrawn: AtomicU64,
+    skipped: AtomicU64,
 }
 
 /// A batch whose blocks have been fetched.
 struct Job {
     batch: u64,
-    chips: Vec<Result<(Draft, SceneBytes), Error>>,
+    chips: Vec<(Chip, Result<(Draft, SceneBytes), Error>)>,
+    /// The memory that it may take, until it is handed over.
+    held: Option<Reserved>,
 }
+
+/// A batch by its number, made or spoilt, and the memory reserved for it.
+type Made = (u64, Result<Batch, Error>, Option<Reserved>);
 
 /// Batches in the order of the plan. An error comes in the place of the batch that it spoilt; the next call goes on with the
 /// batch after it.
 #[derive(Debug)]
 pub struct Batches {
     shop: Arc<Shop>,
-    finished: Receiver<(u64, Result<Batch, Error>)>,
-    early: BTreeMap<u64, Result<Batch, Error>>,
+    finished: Receiver<Made>,
+    early: BTreeMap<u64, (Result<Batch, Error>, Option<Reserved>)>,
     next: u64,
     end: u64,
     permits: Arc<Semaphore>,
@@ -204,6 +128,8 @@ pub struct Progress {
     pub redrawn: u64,
     /// Windows that were drawn again unread, because overviews or labels say as much.
     pub refused: u64,
+    /// Windows that could not be read and were replaced or left out, under [`FailurePolicy::Skip`].
+    pub skipped: u64,
 }
 
 impl Batches {
@@ -218,6 +144,7 @@ impl Batches {
             plain: Pipeline::default(),
             stop: AtomicBool::new(false),
             counters: Counters::default(),
+            ahead: u32::try_from(ahead).unwrap_or(u32::MAX),
             // As many as are made ahead, and the one that the consumer holds.
             pool: Pool::new(ahead + 1),
         });
@@ -235,6 +162,25 @@ impl Batches {
         let (early, started) = (BTreeMap::new(), Instant::now());
         let (waited, samples) = (Duration::ZERO, 0);
         Ok(Batches { shop, finished, early, next, end, permits, feeder, workers, started, waited, samples })
+    }
+
+    /// The next batch, waited for.
+    fn take(&mut self) -> Result<Batch, Error> {
+        let asked = Instant::now();
+        let batch = loop {
+            if let Some((batch, _)) = self.early.remove(&self.next) {
+                break batch;
+            }
+            match self.finished.recv() {
+                Ok((number, batch, held)) => self.early.insert(number, (batch, held)),
+                Err(_) => break Err(Error::Worker { batch: self.next }),
+            };
+        };
+        self.waited += asked.elapsed();
+        self.next += 1;
+        self.samples += batch.as_ref().map_or(0, |batch| batch.len() as u64);
+        self.permits.add_permits(1);
+        batch
     }
 
     /// Batches still to come.
@@ -262,6 +208,7 @@ impl Batches {
             develop_s: seconds(&self.shop.counters.develop_ns),
             redrawn: self.shop.counters.redrawn.load(Ordering::Relaxed),
             refused: self.shop.schedule.refused,
+            skipped: self.shop.counters.skipped.load(Ordering::Relaxed),
         }
     }
 }
@@ -270,24 +217,14 @@ impl Iterator for Batches {
     type Item = Result<Batch, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.end {
-            return None;
-        }
-        let asked = Instant::now();
-        let batch = loop {
-            if let Some(batch) = self.early.remove(&self.next) {
-                break batch;
+        while self.next < self.end {
+            let batch = self.take();
+            // Where every sample was skipped there is nothing to hand out.
+            if batch.as_ref().map_or(true, |batch| batch.len() > 0) {
+                return Some(batch);
             }
-            match self.finished.recv() {
-                Ok((number, batch)) => self.early.insert(number, batch),
-                Err(_) => break Err(Error::Worker { batch: self.next }),
-            };
-        };
-        self.waited += asked.elapsed();
-        self.next += 1;
-        self.samples += batch.as_ref().map_or(0, |batch| batch.len() as u64);
-        self.permits.add_permits(1);
-        Some(batch)
+        }
+        None
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -317,11 +254,16 @@ async fn feed(shop: Arc<Shop>, permits: Arc<Semaphore>, jobs: Sender<Job>, batch
     for batch in batches {
         let Ok(permit) = permits.acquire().await else { return };
         permit.forget();
+        let held = shop.reserve(batch, &permits).await;
         let (shop, jobs) = (shop.clone(), jobs.clone());
         fetches.spawn(async move {
-            let chips = join_all(shop.schedule.chips(batch).iter().map(|&chip| shop.fetch(chip))).await;
+            let chips = shop.schedule.chips(batch).iter().map(|&chip| {
+                let fetch = shop.fetch(chip);
+                async move { (chip, fetch.await) }
+            });
+            let chips = join_all(chips).await;
             // Where nobody listens any more, nobody wants it.
-            let _ = jobs.send(Job { batch, chips });
+            let _ = jobs.send(Job { batch, chips, held });
         });
         while fetches.try_join_next().is_some() {}
     }
@@ -330,19 +272,19 @@ async fn feed(shop: Arc<Shop>, permits: Arc<Semaphore>, jobs: Sender<Job>, batch
 }
 
 /// Takes jobs until there are none, or until told to stop.
-fn work(shop: &Shop, todo: &Mutex<Receiver<Job>>, done: &Sender<(u64, Result<Batch, Error>)>) {
+fn work(shop: &Shop, todo: &Mutex<Receiver<Job>>, done: &Sender<Made>) {
     loop {
         let job = match todo.lock() {
             Ok(todo) => todo.recv(),
             Err(_) => return,
         };
-        let Ok(job) = job else { return };
+        let Ok(mut job) = job else { return };
         if shop.stop.load(Ordering::Relaxed) {
             return;
         }
-        let batch = job.batch;
+        let (batch, held) = (job.batch, job.held.take());
         let made = catch_unwind(AssertUnwindSafe(|| shop.make(job))).unwrap_or(Err(Error::Worker { batch }));
-        if done.send((batch, made)).is_err() {
+        if done.send((batch, made, held)).is_err() {
             return;
         }
     }
@@ -376,23 +318,39 @@ impl Shop {
         let developer = inner.developer(self.pipeline(), normaliser, self.schedule.output_px, plan);
         let mut assembly = Assembly::for_samples(job.chips.len(), self.pool.take());
         let mut provenance = Vec::with_capacity(job.chips.len());
-        for fetched in job.chips {
-            let (mut draft, bytes) = fetched?;
-            let mut pixels = self.timed(&self.counters.decode_ns, || bytes.decode(&inner.scenes[draft.chip.scene]))?;
+        for (chip, fetched) in job.chips {
+            let decode = |(draft, bytes): (Draft, SceneBytes)| {
+                let pixels = self.timed(&self.counters.decode_ns, || bytes.decode(&inner.scenes[draft.chip.scene]))?;
+                Ok((draft, pixels))
+            };
+            let mut read = fetched.and_then(decode);
             let mut attempt = 0;
             loop {
-                let least = if self.may_redraw(attempt) { inner.least() } else { Least::default() };
-                let chip = draft.chip;
-                let kept =
-                    self.timed(&self.counters.develop_ns, || developer.develop(draft, &pixels, least, &mut assembly))?;
-                if kept {
-                    provenance.push(self.identify(&chip));
-                    break;
+                let may_redraw = self.may_redraw(attempt);
+                match read {
+                    Ok((draft, pixels)) => {
+                        let least = if may_redraw { inner.least() } else { Least::default() };
+                        let chip = draft.chip;
+                        let develop = || developer.develop(draft, &pixels, least, &mut assembly);
+                        if self.timed(&self.counters.develop_ns, develop)? {
+                            provenance.push(self.identify(&chip));
+                            break;
+                        }
+                        self.counters.redrawn.fetch_add(1, Ordering::Relaxed);
+                        self.dataset.inner.redrawn.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Err(error) if self.may_skip(&error) => {
+                        self.counters.skipped.fetch_add(1, Ordering::Relaxed);
+                        match self.schedule.training {
+                            None => break,
+                            Some(_) if !may_redraw => return Err(error),
+                            Some(_) => {}
+                        }
+                    }
+                    Err(error) => return Err(error),
                 }
                 attempt += 1;
-                self.counters.redrawn.fetch_add(1, Ordering::Relaxed);
-                self.dataset.inner.redrawn.fetch_add(1, Ordering::Relaxed);
-                (draft, pixels) = self.redraw(chip.index, attempt)?;
+                read = self.redraw(chip.index, attempt);
             }
         }
         self.finish(job.batch, assembly, provenance)
@@ -421,6 +379,36 @@ impl Shop {
         }
     }
 
+    /// Waits until the bound for memory has room for a batch. A stream that has no batch under way does not wait, so that
+    /// several streams of one dataset never wait for each other.
+    async fn reserve(&self, batch: u64, permits: &Semaphore) -> Option<Reserved> {
+        let budget = self.dataset.inner.options.memory.as_ref()?;
+        let bytes = self.batch_bytes(batch);
+        tokio::select! {
+            biased;
+            held = budget.reserve(bytes, budget.bytes() / 4) => Some(held),
+            _ = permits.acquire_many(self.ahead - 1) => None,
+        }
+    }
+
+    /// Memory that a batch takes until it is handed over: blocks that are not cached, and its arrays.
+    fn batch_bytes(&self, batch: u64) -> u64 {
+        let inner = &self.dataset.inner;
+        let chips = self.schedule.chips(batch);
+        // What cannot be planned is told when it is read.
+        let plan = |chip: &Chip| inner.scenes[chip.scene].plan(self.draft(*chip).ok()?.window(), false).ok();
+        let plans: Vec<ScenePlan> = chips.iter().filter_map(plan).collect();
+        let blocks = inner.io.cache.missing_bytes(plans.iter().flat_map(ScenePlan::reads));
+        let side = self.schedule.output_px.unwrap_or(inner.recipe.window_px) as u64;
+        let sample = side * side * (self.dataset.band_names().len() as u64 * 4 + 1);
+        blocks.saturating_add(sample * chips.len() as u64)
+    }
+
+    /// Whether a sample that failed so is left out and the batch goes on.
+    fn may_skip(&self, error: &Error) -> bool {
+        self.dataset.inner.io.fetcher.policy() == FailurePolicy::Skip && matches!(error, Error::Window { .. })
+    }
+
     fn may_redraw(&self, attempt: u32) -> bool {
         attempt < MAX_REDRAWS && self.schedule.training.is_some()
     }
@@ -430,7 +418,7 @@ impl Shop {
         let inner = &self.dataset.inner;
         let Some((plan, epoch)) = &self.schedule.training else { return Err(Error::Worker { batch: index }) };
         let draft = self.draft(plan.draw(inner.recipe.seed, *epoch, index, attempt))?;
-        let pixels = inner.io.read(&inner.scenes[draft.chip.scene], draft.window(), false)?;
+        let pixels = inner.io.read_sample(&inner.scenes[draft.chip.scene], draft.window())?;
         Ok((draft, pixels))
     }
 
