@@ -369,3 +369,47 @@ fn an_s3_store_is_read_anonymously() {
         assert_eq!(read(&fetcher, &raster, window).await.unwrap().samples, expected[0].samples);
     });
 }
+
+#[test]
+fn the_next_run_finds_blocks_in_the_cache_folder_until_the_file_changes() {
+    let Some(bytes) = file() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let etag = Arc::new(std::sync::Mutex::new("\"first\""));
+    let sent = etag.clone();
+    let server = serve(bytes, move |_| Answer::Tagged(*sent.lock().unwrap()));
+    let windows: Vec<Window> = windows(8).collect();
+    data::block_on(async {
+        let expected = expected(&windows).await;
+        let run = async || {
+            let options = FetchOptions { cache_folder: Some(folder.path().to_owned()), ..quick() };
+            let fetcher = Fetcher::new(options).unwrap();
+            let raster = fetcher.open(&format!("{}/a.tif?X-Amz-Signature=once", server.address)).await.unwrap();
+            for (window, expected) in windows.iter().zip(&expected) {
+                assert_eq!(read(&fetcher, &raster, *window).await.unwrap().samples, expected.samples);
+            }
+            fetcher.statistics()
+        };
+        let first = run().await;
+        assert!(first.requests > 4, "{first:?}");
+        // Entries are written in the background; they are there when their number no longer grows.
+        let count = || walk(folder.path());
+        let mut seen = 0;
+        while count() != seen || seen == 0 {
+            seen = count();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let second = run().await;
+        // One request asks for the front of the file, and for the version that it has now.
+        assert_eq!(second.requests, 1, "{second:?}");
+        assert!(second.disk_hits > 8, "{second:?}");
+        *etag.lock().unwrap() = "\"second\"";
+        let third = run().await;
+        assert!(third.requests > 4, "another version has other bytes: {third:?}");
+    });
+}
+
+/// Files below a folder.
+fn walk(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { walk(&path) } else { 1 }).sum()
+}

@@ -79,10 +79,13 @@ struct Counters {
     skipped: AtomicU64,
 }
 
+/// A sample's draft and blocks, or why there are none.
+type Fetched = Result<(Draft, SceneBytes), Error>;
+
 /// A batch whose blocks have been fetched.
 struct Job {
     batch: u64,
-    chips: Vec<(Chip, Result<(Draft, SceneBytes), Error>)>,
+    chips: Vec<(Chip, Fetched)>,
     /// The memory that it may take, until it is handed over.
     held: Option<Reserved>,
 }
@@ -220,7 +223,7 @@ impl Iterator for Batches {
         while self.next < self.end {
             let batch = self.take();
             // Where every sample was skipped there is nothing to hand out.
-            if batch.as_ref().map_or(true, |batch| batch.len() > 0) {
+            if batch.as_ref().map_or(true, |batch| !batch.is_empty()) {
                 return Some(batch);
             }
         }
@@ -301,7 +304,7 @@ impl Shop {
         Draft::new(chip, self.pipeline(), draw)
     }
 
-    async fn fetch(&self, chip: Chip) -> Result<(Draft, SceneBytes), Error> {
+    async fn fetch(&self, chip: Chip) -> Fetched {
         let inner = &self.dataset.inner;
         let draft = self.draft(chip)?;
         let scene = &inner.scenes[chip.scene];

@@ -157,12 +157,17 @@ impl Table {
         if bytes > self.max_bytes || self.held.contains_key(&key) {
             return;
         }
+        // Twice round: the first may only clear marks.
+        let mut looks = 2 * self.clock.len();
         while self.statistics.held_bytes.saturating_add(bytes) > self.max_bytes {
-            let Some(candidate) = self.clock.pop_front() else { break };
-            // A block used since it was last considered gets another round.
-            if let Some(entry) = self.held.get_mut(&candidate)
-                && std::mem::take(&mut entry.was_used)
-            {
+            if looks == 0 {
+                return;
+            }
+            looks -= 1;
+            let Some(candidate) = self.clock.pop_front() else { return };
+            let Some(entry) = self.held.get_mut(&candidate) else { continue };
+            // A block used since it was last considered gets another round. One that is in use now would free no memory.
+            if std::mem::take(&mut entry.was_used) || Arc::strong_count(&entry.block) > 1 {
                 self.clock.push_back(candidate);
             } else if let Some(entry) = self.held.remove(&candidate) {
                 self.statistics.held_bytes -= entry.block.samples.size_bytes() as u64;
@@ -204,6 +209,22 @@ mod tests {
         assert_eq!(cache.statistics().held_bytes, 300);
         assert!(matches!(cache.find(&[key(0)])[0], Found::Held(_)));
         assert!(matches!(cache.find(&[key(1)])[0], Found::UnderWay(_)));
+    }
+
+    #[test]
+    fn a_block_in_use_stays_and_none_is_kept_beyond_the_bound() {
+        let cache = BlockCache::new(200);
+        let used: Vec<_> = (0..2).map(|_| block()).collect();
+        for (i, block) in used.iter().enumerate() {
+            cache.keep(key(i), block);
+        }
+        cache.keep(key(2), &block());
+        assert!(matches!(cache.find(&[key(2)])[0], Found::UnderWay(_)));
+        assert_eq!(cache.statistics().held_bytes, 200);
+        drop(used);
+        cache.keep(key(3), &block());
+        assert!(matches!(cache.find(&[key(3)])[0], Found::Held(_)));
+        assert_eq!(cache.statistics().held_bytes, 200);
     }
 
     #[test]

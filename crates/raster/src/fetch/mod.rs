@@ -241,7 +241,7 @@ impl Fetcher {
                 Err(error) => self.lose(plan, claim, error)?,
             }
         }
-        let wanted = self.from_disk(plan, wanted).await;
+        let wanted = self.meet_from_disk(plan, wanted).await;
         let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, range)| range.clone()).collect();
         let options = &self.shared.options;
         let requests = ranges::merge(&ranges, options.merge_gap_bytes, options.max_request_bytes);
@@ -255,7 +255,7 @@ impl Fetcher {
     }
 
     /// Meets the claims whose bytes the cache folder holds, and gives back the others.
-    async fn from_disk(&self, plan: &ReadPlan, wanted: Vec<(Claim, Range<u64>)>) -> Vec<(Claim, Range<u64>)> {
+    async fn meet_from_disk(&self, plan: &ReadPlan, wanted: Vec<(Claim, Range<u64>)>) -> Vec<(Claim, Range<u64>)> {
         let raster = plan.raster();
         let Some((disk, version)) = self.shared.disk.as_ref().zip(raster.location.version(&raster.href)) else {
             return wanted;

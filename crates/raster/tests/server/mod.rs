@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     Range,
+    /// The range, under an ETag.
+    Tagged(&'static str),
     /// The range, after a while.
     Late(Duration),
     /// Half of the range, then the end of the connection.
@@ -160,6 +162,9 @@ impl Shared {
         let half = &body[..body.len() / 2];
         match answer {
             Answer::Range | Answer::Late(_) => to.write_all(&[partial(0, body.len(), "").as_bytes(), body].concat())?,
+            Answer::Tagged(etag) => {
+                to.write_all(&[partial(0, body.len(), &format!("ETag: {etag}\r\n")).as_bytes(), body].concat())?;
+            }
             Answer::Cut => to.write_all(&[partial(0, body.len(), "").as_bytes(), half].concat())?,
             Answer::LengthTooShort => to.write_all(&[partial(0, half.len(), "").as_bytes(), half].concat())?,
             Answer::LengthTooLong => {
