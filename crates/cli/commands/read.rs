@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::whole_file::write_whole;
 use crate::reading::{Reading, ReadingArgs};
+use crate::whole_file::write_whole;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use ndarray_npy::{WriteNpyError, WriteNpyExt};
