@@ -67,7 +67,7 @@ fn whole_training_graphs_are_taken() {
             for (clip_norm, momentum_input) in [(None, false), (Some(1.0), true)] {
                 let options = TrainingOptions {
                     precision,
-                    optimizer: optimizer.clone(),
+                    optimizer,
                     clip_norm,
                     momentum_input,
                     lowering: Lowering::Swath,
