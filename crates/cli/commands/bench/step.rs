@@ -129,10 +129,13 @@ fn measure(
     drop(graph);
     let mut seconds = Vec::new();
     let mut loss = f32::NAN;
+    session.stage(batch)?;
     for step in 1..=WARM_UP_STEPS + steps {
         let start = Instant::now();
-        let inputs = StepInputs { tensors: batch.to_vec(), learning_rate: 1e-4, step };
-        loss = session.step(&inputs)?.loss;
+        session.launch(&StepInputs { tensors: Vec::new(), learning_rate: 1e-4, step })?;
+        // As in training, the next batch is taken over while this step computes.
+        session.stage(batch)?;
+        loss = session.finish()?.loss;
         if step > WARM_UP_STEPS {
             seconds.push(start.elapsed().as_secs_f64());
         }

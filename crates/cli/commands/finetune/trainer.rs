@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use swath_autodiff::Model;
 use swath_loader::{Batch, Dataset, Part};
 use swath_train::checkpoint::{CheckpointStore, Mark, SavedTensor};
-use swath_train::fit::{self, StepAt, StepRecord, Stepped, Task};
+use swath_train::fit::{self, Ahead, StepAt, StepRecord, Stepped, Task};
 use swath_train::{InferenceSession, LossScaler, SessionOptions};
 
 use super::engine::{Engine, into_network};
@@ -152,13 +152,27 @@ impl<'a> Trainer<'a> {
     }
 }
 
+fn samples(batches: &[Batch]) -> usize {
+    batches.iter().map(Batch::len).sum()
+}
+
 impl Task for Trainer<'_> {
     type Batch = Vec<Batch>;
     type Error = Error;
 
     fn step(&mut self, batches: Vec<Batch>, at: StepAt) -> Result<Stepped> {
-        let loss = self.engine.step(&batches, at)?;
-        Ok(Stepped { loss, samples: batches.iter().map(Batch::len).sum() })
+        let loss = self.engine.step(&batches, at, None)?;
+        Ok(Stepped { loss, samples: samples(&batches) })
+    }
+
+    fn step_ahead(
+        &mut self,
+        batches: Vec<Batch>,
+        at: StepAt,
+        ahead: &mut Ahead<'_, Vec<Batch>, Error>,
+    ) -> Result<Stepped> {
+        let loss = self.engine.step(&batches, at, Some(ahead))?;
+        Ok(Stepped { loss, samples: samples(&batches) })
     }
 
     fn validate(&mut self, step: u64) -> Result<Option<f64>> {
