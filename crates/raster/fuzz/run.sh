@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes each target for so many seconds, or those named:  crates/raster/fuzz/run.sh SECONDS [TARGET...]
 # Needs a nightly toolchain, a C++ compiler and `cargo install cargo-fuzz`. SEEDS names a folder of TIFF files to start from.
-# What is found lies in fuzz/artifacts; a case that is mended goes to fuzz/cases/TARGET, where the crate's tests run it.
+# What is found lies in fuzz/artifacts; a case that is mended goes to fuzz/cases/TARGET, which every later run begins with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:?give the seconds for each target}
