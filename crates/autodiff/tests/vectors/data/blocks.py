@@ -12,6 +12,7 @@ import json
 import pathlib
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -94,6 +95,15 @@ def passed(model, x, y, train):
     return found
 
 
+def without_notes(path):
+    """Takes out what the exporter notes of this machine's files."""
+    model = onnx.load(path)
+    for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    onnx.save(model, path)
+
+
 def folded(model, found):
     """The gradients of what BatchNorm is folded into: W' = s W with s = gamma / sqrt(var + eps), and b' whose gradient is beta's."""
     out = dict(found)
@@ -124,6 +134,7 @@ if __name__ == "__main__":
     torch.onnx.export(model, (x,), str(HERE / "blocks.train.onnx"), **names, opset_version=17, training=torch.onnx.TrainingMode.PRESERVE,
                       do_constant_folding=False, dynamo=False)
     torch.onnx.export(model, (x,), str(HERE / "blocks.dynamo.onnx"), **names, opset_version=18, dynamo=True, external_data=False, verbose=False)
+    without_notes(HERE / "blocks.dynamo.onnx")
     state = {k: v.clone() for k, v in model.state_dict().items()}
     train = passed(model, x, y, True)
     model.float().load_state_dict(state)
