@@ -54,6 +54,14 @@ table![
     operators::optimizer::SgdOperator<f32>,
 ];
 
+/// To be held while a session with these operators is made: ONNX Runtime looks a domain up and adds it in two steps, and
+/// two sessions made at once would both add it.
+pub(crate) fn one_at_a_time() -> std::sync::MutexGuard<'static, ()> {
+    static MAKING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    // It guards no data that a panic could leave half done.
+    MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// Makes every operator of domain `swath` known to the session that `builder` will build.
 ///
 /// # Errors

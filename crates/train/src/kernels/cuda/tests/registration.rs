@@ -16,6 +16,7 @@ fn committed(domain: OperatorDomain, case: &Case, precision: Precision) -> Resul
     let builder = Session::builder(&Runtime::get().unwrap().environment).unwrap();
     let model = model(case, precision, true).unwrap().to_bytes().unwrap();
     let mut builder = builder.with_operators(domain).map_err(|error| error.to_string())?;
+    let _making = crate::kernels::one_at_a_time();
     builder.commit_from_memory(&model).map_err(|error| error.to_string())
 }
 
@@ -79,7 +80,9 @@ fn whole_training_graphs_are_taken() {
                 let domain = add_operators(domain(), SETTINGS, None).unwrap();
                 let builder = Session::builder(&Runtime::get().unwrap().environment).unwrap();
                 let mut builder = builder.with_operators(domain).unwrap();
+                let making = crate::kernels::one_at_a_time();
                 let session = builder.commit_from_memory(&model.to_bytes().unwrap());
+                drop(making);
                 assert!(session.is_ok(), "{precision:?} {options:?}: {:?}", session.err());
             }
         }
