@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Result, TrainError};
+
 /// Below this scale gradients overflow for another reason than the scale: 32 halvings from where it starts.
 const LEAST_SCALE: f32 = 1.0 / 65536.0;
 
@@ -63,6 +65,32 @@ impl LossScaler {
             }
             self.finite_steps = 0;
         }
+    }
+
+    /// As [`LossScaler::update`] after step `step`, held to its limit.
+    ///
+    /// # Errors
+    /// When the gradients are not finite at any scale.
+    pub(crate) fn follow(&mut self, finite: bool, step: u64) -> Result<()> {
+        self.update(finite);
+        if self.is_exhausted() {
+            return Err(TrainError::Overflow { step, scale: self.scale });
+        }
+        Ok(())
+    }
+
+    /// Takes the place of the scale that a session has.
+    ///
+    /// # Errors
+    /// When it has none, because its graph does not scale the loss.
+    pub(crate) fn replace(self, current: &mut Option<Self>) -> Result<()> {
+        match current {
+            Some(current) => *current = self,
+            None => {
+                return Err(TrainError::setting("the loss scale", self.scale, "left out: the graph is not float16"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether lowering the scale has not helped: the gradients are not finite at any.

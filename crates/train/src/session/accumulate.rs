@@ -119,10 +119,7 @@ impl AccumulatingSession {
         self.poisoned = false;
         let Some(scaler) = &mut self.scaler else { return Ok(true) };
         let finite = self.update.output(TrainingGraph::FINITE)?.iter().next() == Some(&1.0);
-        scaler.update(finite);
-        if scaler.is_exhausted() {
-            return Err(TrainError::Overflow { step, scale: scaler.scale() });
-        }
+        scaler.follow(finite, step)?;
         Ok(finite)
     }
 
@@ -136,17 +133,7 @@ impl AccumulatingSession {
     /// # Errors
     /// When the graphs do not scale their loss.
     pub fn set_loss_scaler(&mut self, scaler: LossScaler) -> Result<()> {
-        match &mut self.scaler {
-            Some(current) => *current = scaler,
-            None => {
-                return Err(TrainError::setting(
-                    "the loss scale",
-                    scaler.scale(),
-                    "left out: the graph is not float16",
-                ));
-            }
-        }
-        Ok(())
+        scaler.replace(&mut self.scaler)
     }
 
     /// The current state: parameters, moments, averages, running statistics. Gradient sums are left out, so read it

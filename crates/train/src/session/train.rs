@@ -133,10 +133,7 @@ impl TrainSession {
         let loss = self.scalar(TrainingGraph::LOSS)?;
         let updated = self.scaler.is_none() || self.scalar(TrainingGraph::FINITE)? == 1.0;
         if let Some(scaler) = &mut self.scaler {
-            scaler.update(updated);
-            if scaler.is_exhausted() {
-                return Err(TrainError::Overflow { step, scale: scaler.scale() });
-            }
+            scaler.follow(updated, step)?;
         }
         Ok(StepOutput { loss, updated })
     }
@@ -162,17 +159,7 @@ impl TrainSession {
     /// # Errors
     /// When the graph does not scale its loss.
     pub fn set_loss_scaler(&mut self, scaler: LossScaler) -> Result<()> {
-        match &mut self.scaler {
-            Some(current) => *current = scaler,
-            None => {
-                return Err(TrainError::setting(
-                    "the loss scale",
-                    scaler.scale(),
-                    "left out: the graph is not float16",
-                ));
-            }
-        }
-        Ok(())
+        scaler.replace(&mut self.scaler)
     }
 
     /// An output of the last step that [`TrainSession::watch`] keeps.
