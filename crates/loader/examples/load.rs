@@ -8,12 +8,11 @@
 //! cropped to 224, flipped, turned, normalised to float32, in batches of 16.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
-use swath_catalog::pairing::{LabelKind, Reason};
-use swath_catalog::projection::Projection;
-use swath_catalog::{AssetRef, Href, ItemId, LabelRef, Pair};
+use swath_catalog::{AssetRef, Href, Pair};
 use swath_loader::{Dataset, Normalise, Options, Recipe, Split, Step};
 
 type Failure = Box<dyn std::error::Error>;
@@ -97,40 +96,13 @@ fn recipe(samples: usize) -> Recipe {
 
 /// Files that are stacked band over band on the grid of the first, and their mask.
 fn pair(index: usize, images: &[String], mask: &str) -> Result<Pair, Failure> {
-    let item = ItemId { collection: None, id: format!("{index:03}") };
-    let image = |(position, href): (usize, &String)| {
-        Ok(AssetRef {
-            item: item.clone(),
-            key: format!("image-{position}"),
-            href: Href::parse(href)?,
-            bands: Vec::new(),
-            projection: Projection::default(),
-            reference_grid: position == 0,
-            resampling: None,
-            checksum: None,
-        })
-    };
-    let images = images.iter().enumerate().map(image).collect::<Result<Vec<_>, Failure>>()?;
-    let label = LabelRef {
-        item: item.clone(),
-        key: "labels".to_owned(),
-        href: Href::parse(mask)?,
-        kind: LabelKind::Raster { values: Vec::new(), nodata: None },
-        classes: Vec::new(),
-        counts: Vec::new(),
-        projection: Projection::default(),
-        checksum: None,
-    };
-    Ok(Pair {
-        id: format!("{index:03}"),
-        images,
-        label,
-        split: None,
-        datetime: None,
-        footprint: serde_json::Value::Null,
-        bbox: None,
-        reason: Reason::SameItem,
-    })
+    let (first, more) = images.split_first().ok_or("--images names no file")?;
+    let mut pair = Pair::of_files(&format!("{index:03}"), Path::new(first), Path::new(mask))?;
+    for href in more {
+        let image = AssetRef::file(pair.label.item.clone(), Href::parse(href)?, Vec::new());
+        pair.images.push(AssetRef { reference_grid: false, ..image });
+    }
+    Ok(pair)
 }
 
 /// The folder, and flags with their values; a flag without a value has an empty one.
