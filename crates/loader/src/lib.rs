@@ -21,6 +21,7 @@ mod sampling;
 mod scene;
 pub mod split;
 pub mod statistics;
+pub mod survey;
 mod tiling;
 mod truth;
 
@@ -34,7 +35,8 @@ pub use plan::{Chip, Plan, Windows};
 pub use prefetch::{Batches, Progress};
 pub use recipe::{Axis, BandRef, Fractions, IGNORE, Normalise, OnSmall, Recipe, Split};
 pub use sampling::Sampling;
-pub use scene::Scene;
+pub use scene::{BandSource, Scene};
 pub use split::{Part, Parts};
 pub use statistics::Statistics;
+pub use survey::{Survey, SurveyOptions};
 pub use tiling::{RowBand, Stitcher, Tile, Tiling};

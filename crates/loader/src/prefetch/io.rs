@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use swath_raster::{BlockCache, FailurePolicy, Fetcher, Pixels, Window};
+use swath_raster::{BlockCache, FailurePolicy, Fetcher, Grid, Pixels, Window};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::dataset::{Options, Source};
 use crate::error::Error;
 use crate::recipe::Recipe;
-use crate::scene::{Layer, Scene, ScenePixels};
+use crate::scene::{Layer, Scene, ScenePixels, ScenePlan};
 
 /// The I/O runtime with what it reads through.
 #[derive(Debug)]
@@ -72,7 +72,19 @@ impl Io {
     /// Reads one window on the calling thread, of which a block that cannot be had is only invalid where samples with one are
     /// skipped: a statistic of the rest is one.
     pub(crate) fn read(&self, scene: &Scene, window: Window, with_validity: bool) -> Result<ScenePixels, Error> {
-        let plan = scene.plan(window, with_validity)?;
+        self.read_masked(scene, scene.plan(window, with_validity)?)
+    }
+
+    /// As [`Io::read`], of the image's own grid or of an overview's, validity included.
+    pub(crate) fn read_on(&self, scene: &Scene, overview: Option<&Grid>, window: Window) -> Result<ScenePixels, Error> {
+        let plan = match overview {
+            Some(overview) => scene.plan_overview(overview, window)?,
+            None => scene.plan(window, true)?,
+        };
+        self.read_masked(scene, plan)
+    }
+
+    fn read_masked(&self, scene: &Scene, plan: ScenePlan) -> Result<ScenePixels, Error> {
         let fetcher = match self.fetcher.policy() {
             FailurePolicy::Skip => self.fetcher.with_policy(FailurePolicy::Mask),
             FailurePolicy::Fail | FailurePolicy::Mask => self.fetcher.clone(),

@@ -8,6 +8,7 @@ use swath_raster::{
     BlockCache, Blocks, Fetched, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest, Resampling, Window,
 };
 
+use super::BandSource;
 use super::bands::Chosen;
 use crate::error::Error;
 
@@ -119,6 +120,14 @@ impl Layer {
         self.scaling.iter().any(|scaling| *scaling != (1.0, 0.0))
     }
 
+    /// Position in the input and source of each band.
+    pub(super) fn sources(&self) -> impl Iterator<Item = (usize, BandSource)> {
+        let each = self.outputs.iter().zip(&self.bands).zip(&self.scaling);
+        each.map(|((&output, &band), &(scale, offset))| {
+            (output, BandSource { href: self.raster.href.clone(), band, scale, offset })
+        })
+    }
+
     pub(crate) fn failed(&self, window: Window, source: swath_raster::Error) -> Error {
         Error::Window { item: self.item.clone(), href: self.raster.href.clone(), window, source }
     }
@@ -140,6 +149,13 @@ impl Layer {
             ..ReadRequest::window(grid.window())
         };
         ReadPlan::new(&self.raster, request).map(Some).map_err(|source| self.failed(grid.window(), source))
+    }
+
+    /// What to read for a coarser grid: bands from the overview that fits, labels as their pixels are.
+    pub(crate) fn plan_coarse(&self, target: &Grid, is_label: bool) -> Result<LayerPlan, Error> {
+        let method = if is_label { Resampling::Nearest } else { Resampling::Average };
+        let plan = OntoPlan::new(&self.raster, Some(self.bands.clone()), target, method, self.nodata);
+        plan.map(LayerPlan::Onto).map_err(|source| self.failed(target.window(), source))
     }
 
     /// What to read for a window of the scene's grid; `with_validity` where it has to be known value by value.

@@ -8,18 +8,32 @@ mod layer;
 
 pub(crate) use layer::{Layer, LayerBytes, LayerPixels, LayerPlan};
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures::future::{try_join, try_join_all};
 
 use swath_catalog::AssetRef;
-use swath_raster::{BlockCache, Fetcher, Grid, Raster, ReadPlan, Window};
+use swath_raster::{BlockCache, Fetcher, Grid, Pixels, Raster, ReadPlan, Window};
 
 use crate::dataset::LabelSource;
 use crate::error::Error;
 use crate::recipe::Recipe;
 use crate::sample::Domain;
 use crate::truth::Truth;
+
+/// Where a band of the input comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BandSource {
+    /// The file.
+    pub href: String,
+    /// Band of the file, from 0.
+    pub band: usize,
+    /// Measured value per stored one.
+    pub scale: f64,
+    /// Measured value of a stored 0.
+    pub offset: f64,
+}
 
 /// An opened image with its label.
 #[derive(Debug)]
@@ -48,6 +62,13 @@ impl Scene {
     /// Names of the bands in the order of the input; `band N` where neither item nor file names them.
     pub fn band_names(&self) -> &[String] {
         &self.band_names
+    }
+
+    /// Where each band comes from, in the order of the input.
+    pub fn band_sources(&self) -> Vec<BandSource> {
+        let mut sources: Vec<(usize, BandSource)> = self.layers.iter().flat_map(Layer::sources).collect();
+        sources.sort_by_key(|(output, _)| *output);
+        sources.into_iter().map(|(_, source)| source).collect()
     }
 
     /// The value by which the first file says "nothing here", for outputs that keep it.
@@ -114,6 +135,17 @@ impl Scene {
             .map(|layer| layer.plan(&self.grid, window, with_validity))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(ScenePlan { layers, ..self.plan_label(window)? })
+    }
+
+    /// What to read for a window of an overview's grid, and of its label where that is a raster.
+    pub(crate) fn plan_overview(&self, overview: &Grid, window: Window) -> Result<ScenePlan, Error> {
+        let target = overview.of_window(&window);
+        let layers = self.layers.iter().map(|layer| layer.plan_coarse(&target, false)).collect::<Result<_, _>>()?;
+        let label = match &self.truth {
+            Truth::Raster { layer, .. } => Some(layer.plan_coarse(&target, true)?),
+            _ => None,
+        };
+        Ok(ScenePlan { window, layers, label })
     }
 
     /// What to read for a window of the label alone.
@@ -198,4 +230,20 @@ pub(crate) struct ScenePixels {
     pub(crate) window: Window,
     pub(crate) layers: Vec<LayerPixels>,
     pub(crate) label: Option<LayerPixels>,
+}
+
+impl ScenePixels {
+    /// Each layer as one array `[band, row, col]`.
+    pub(crate) fn arrays(&self, scene: &Scene) -> Result<Vec<Cow<'_, Pixels>>, Error> {
+        let mut arrays = Vec::with_capacity(self.layers.len());
+        for (layer, pixels) in scene.layers.iter().zip(&self.layers) {
+            arrays.push(match pixels {
+                LayerPixels::Pixels(pixels) => Cow::Borrowed(pixels),
+                LayerPixels::Blocks(blocks) => {
+                    Cow::Owned(blocks.to_pixels().map_err(|source| layer.failed(self.window, source))?)
+                }
+            });
+        }
+        Ok(arrays)
+    }
 }

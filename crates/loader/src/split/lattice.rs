@@ -76,6 +76,11 @@ impl Parts {
         own == Some(part) || self.shared && own.is_some()
     }
 
+    /// Whether every pixel that belongs to any part belongs to all.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
     /// The lines between lattice columns and rows, with the image's edges.
     pub(crate) fn lines(&self) -> (&[i64], &[i64]) {
         (&self.cols, &self.rows)

@@ -1,6 +1,9 @@
 //! Reading the training part once, on all workers, for its statistics.
 
-use swath_raster::{Window, with_samples};
+use std::borrow::Cow;
+
+use ndarray::Array2;
+use swath_raster::{Pixels, Window, with_samples};
 
 use super::{Statistics, Tally};
 use crate::dataset::Inner;
@@ -8,29 +11,56 @@ use crate::develop::label_window;
 use crate::error::Error;
 use crate::parallel;
 use crate::recipe::IGNORE;
-use crate::scene::{LayerPixels, ScenePixels};
+use crate::scene::Scene;
 use crate::split::Part;
 use crate::tiling::Tiling;
 
 /// Side of the windows that are read: a block or a few of most files, 2 MiB a band of uint16.
 const WINDOW_PX: usize = 1024;
 
-/// What one window adds.
-struct Share {
-    bands: Vec<Tally>,
-    targets: [u64; 256],
-    invalid_px: u64,
+/// What some windows add up to.
+pub(crate) struct Share {
+    pub(crate) bands: Vec<Tally>,
+    /// Pixels of each target value; those invalid in every band count as [`IGNORE`].
+    pub(crate) targets: [u64; 256],
+    pub(crate) invalid_px: u64,
 }
 
 impl Share {
-    fn new(bands: usize) -> Share {
+    pub(crate) fn new(bands: usize) -> Share {
         Share { bands: vec![Tally::default(); bands], targets: [0; 256], invalid_px: 0 }
     }
 
-    fn merge(&mut self, other: &Share) {
+    pub(crate) fn merge(&mut self, other: &Share) {
         self.bands.iter_mut().zip(&other.bands).for_each(|(own, other)| own.merge(other));
         self.targets.iter_mut().zip(other.targets).for_each(|(own, other)| *own += other);
         self.invalid_px += other.invalid_px;
+    }
+
+    /// Counts one window: the arrays of its layers and its targets `[row, col]`.
+    pub(crate) fn add(&mut self, scene: &Scene, layers: &[Cow<'_, Pixels>], targets: &Array2<u8>) {
+        let mut missing = vec![0u16; targets.len()];
+        for (layer, pixels) in scene.layers.iter().zip(layers) {
+            with_samples!(&pixels.samples, array => {
+                for (band, values) in array.outer_iter().enumerate() {
+                    let tally = &mut self.bands[layer.outputs[band]];
+                    match pixels.valid.as_ref().map(|valid| valid.index_axis(ndarray::Axis(0), band)) {
+                        None => tally.add(values.iter().copied(), layer.scaling[band]),
+                        Some(valid) => {
+                            let pairs = values.iter().copied().zip(valid.iter());
+                            tally.add(pairs.filter(|(_, valid)| **valid).map(|(value, _)| value), layer.scaling[band]);
+                            missing.iter_mut().zip(valid).filter(|(_, valid)| !**valid).for_each(|(count, _)| *count += 1);
+                        }
+                    }
+                }
+            });
+        }
+        let bands = usize::from(u16::try_from(scene.band_names().len()).unwrap_or(u16::MAX));
+        for (&target, &missing) in targets.iter().zip(&missing) {
+            let invalid = usize::from(missing) >= bands;
+            self.invalid_px += u64::from(invalid);
+            self.targets[usize::from(if invalid { IGNORE } else { target })] += 1;
+        }
     }
 }
 
@@ -71,47 +101,6 @@ fn windows(dataset: &Inner) -> Result<Vec<(usize, Window)>, Error> {
 fn add(dataset: &Inner, scene: usize, window: Window, share: &mut Share) -> Result<(), Error> {
     let scene = &dataset.scenes[scene];
     let pixels = dataset.io.read(scene, window, true)?;
-    let size = window.width_px * window.height_px;
-    let mut missing = vec![0u16; size];
-    for (layer, from) in scene.layers.iter().zip(&pixels.layers) {
-        let held;
-        let pixels = match from {
-            LayerPixels::Pixels(pixels) => pixels,
-            LayerPixels::Blocks(blocks) => {
-                held = blocks.to_pixels().map_err(|source| layer.failed(window, source))?;
-                &held
-            }
-        };
-        with_samples!(&pixels.samples, array => {
-            for (band, values) in array.outer_iter().enumerate() {
-                let tally = &mut share.bands[layer.outputs[band]];
-                match pixels.valid.as_ref().map(|valid| valid.index_axis(ndarray::Axis(0), band)) {
-                    None => tally.add(values.iter().copied(), layer.scaling[band]),
-                    Some(valid) => {
-                        let pairs = values.iter().copied().zip(valid.iter());
-                        tally.add(pairs.filter(|(_, valid)| **valid).map(|(value, _)| value), layer.scaling[band]);
-                        missing.iter_mut().zip(valid).filter(|(_, valid)| !**valid).for_each(|(count, _)| *count += 1);
-                    }
-                }
-            }
-        });
-    }
-    count_targets(dataset, &pixels, scene, &missing, share)
-}
-
-fn count_targets(
-    dataset: &Inner,
-    pixels: &ScenePixels,
-    scene: &crate::Scene,
-    missing: &[u16],
-    share: &mut Share,
-) -> Result<(), Error> {
-    let bands = usize::from(u16::try_from(scene.band_names().len()).unwrap_or(u16::MAX));
-    debug_assert_eq!(dataset.recipe.classes.len().min(255), dataset.recipe.classes.len());
-    for (&target, &missing) in label_window(scene, pixels)?.iter().zip(missing) {
-        let invalid = usize::from(missing) >= bands;
-        share.invalid_px += u64::from(invalid);
-        share.targets[usize::from(if invalid { IGNORE } else { target })] += 1;
-    }
+    share.add(scene, &pixels.arrays(scene)?, &label_window(scene, &pixels)?);
     Ok(())
 }

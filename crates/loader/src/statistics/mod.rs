@@ -8,7 +8,7 @@ mod exact;
 mod gather;
 mod tally;
 
-pub(crate) use gather::gather;
+pub(crate) use gather::{Share, gather};
 pub(crate) use tally::Tally;
 
 use serde::{Deserialize, Serialize};
