@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Explain(commands::explain::ExplainArgs),
     /// Check a catalog by itself and against its files.
     Validate(commands::validate::ValidateArgs),
+    /// Look at a labelled dataset before training: bands, classes, scenes, and what may go wrong.
+    Stats(commands::stats::StatsArgs),
     /// Read a window of a GeoTIFF as swath sees it.
     Read(commands::read::ReadArgs),
     /// Fine-tune a network on a labelled catalog as swath.toml says.
@@ -56,6 +58,7 @@ impl Command {
             Self::Search(args) => commands::search::run(args),
             Self::Explain(args) => commands::explain::run(args),
             Self::Validate(args) => commands::validate::run(args),
+            Self::Stats(args) => commands::stats::run(args),
             Self::Read(args) => commands::read::run(args),
             Self::Publish(args) => commands::publish::run(args),
             Self::Finetune(args) => commands::finetune::run(args),

@@ -12,4 +12,5 @@ pub(crate) mod predict;
 pub(crate) mod publish;
 pub(crate) mod read;
 pub(crate) mod search;
+pub(crate) mod stats;
 pub(crate) mod validate;

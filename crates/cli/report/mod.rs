@@ -1,10 +1,12 @@
-//! The report of a run: one HTML file that holds everything it shows and loads nothing.
+//! Reports: one HTML file that holds everything it shows and loads nothing.
 //!
-//! [`model`] is what goes in, [`write_html`] what comes out. Charts are SVG written by hand ([`svg`]) so that they carry
+//! [`model`] is what goes into that of a run, [`write_html`] what comes out; [`dataset`] is that of a dataset before any run. Charts are SVG written by hand ([`svg`]) so that they carry
 //! the page's type, colours and descriptions; pictures are inline PNG.
 
 mod confusion;
 mod curves;
+mod dataset;
+mod frame;
 mod model;
 mod page;
 mod palette;
@@ -20,6 +22,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::whole_file::write_text;
+pub(crate) use dataset::{DatasetReport, Footprint};
 pub(crate) use scores::grouped;
 
 pub(crate) use model::{
@@ -34,6 +37,14 @@ pub(crate) use model::{
 pub(crate) fn write_html(report: &RunReport, path: &Path) -> Result<()> {
     let html = page::html(report)?;
     write_text(path, &html)
+}
+
+/// Writes what a dataset looks like to `path`. The file appears whole or not at all.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn write_dataset_html(report: &DatasetReport<'_>, path: &Path) -> Result<()> {
+    write_text(path, &dataset::html(report))
 }
 
 #[cfg(test)]

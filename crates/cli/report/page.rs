@@ -1,54 +1,35 @@
-//! The page: its frame, its headline figures, and its sections in order.
+//! The page of a run: its headline figures, and its sections in order.
 
 use anyhow::Result;
 
+use super::frame::{self, Frame};
 use super::model::RunReport;
 use super::scores::{evaluated, grouped, score};
 use super::svg::escape;
 use super::{confusion, curves, provenance, samples, scores, training};
 
-const STYLE: &str = include_str!("style.css");
-
-/// The whole page. It loads nothing: its policy forbids everything but inline style and `data:` pictures.
+/// The whole page.
 ///
 /// # Errors
 /// When a picture's parts do not fit together.
 pub(super) fn html(report: &RunReport) -> Result<String> {
-    let sections = [
-        ("scores", "Scores on unseen data", scores::section(report)),
-        ("samples", "Image, truth and prediction", samples::section(report)?),
-        ("confusion", "What is taken for what", confusion::section(report)),
-        ("learning", "Learning", curves::section(report)),
-        ("data", "Training data", training::section(report)),
-        ("provenance", "How the run was made", provenance::section(report)),
-    ];
-    let mut links = String::new();
-    let mut body = String::new();
-    for (id, heading, content) in sections {
-        if let Some(content) = content {
-            links += &format!(r##"<li><a href="#{id}">{heading}</a></li>"##);
-            body += &format!(
-                r#"<section id="{id}" aria-labelledby="{id}-heading"><h2 id="{id}-heading">{heading}</h2>{content}</section>"#
-            );
-        }
-    }
-    let (title, version) = (escape(&report.title), env!("CARGO_PKG_VERSION"));
-    Ok(format!(
-        r##"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{title}</title><style>
-{STYLE}</style></head><body><div class="page"><a class="skip" href="#main">Skip to the results</a>
-<header><p class="kicker">swath report · {made_at}</p><h1>{title}</h1><p class="summary">{summary}</p>
-<nav aria-label="Sections"><ul>{links}</ul></nav></header>
-<main id="main">{figures}{body}{remarks}</main>
-<footer>Made by swath {version}, {made_at}. This page is complete in itself and loads nothing.</footer></div></body></html>
-"##,
-        made_at = escape(&report.made_at),
-        summary = escape(&report.summary),
-        figures = figures(report),
-        remarks = remarks(report)
-    ))
+    let frame = Frame {
+        kind: "swath report",
+        title: &report.title,
+        summary: &report.summary,
+        made_at: &report.made_at,
+        figures: figures(report),
+        sections: vec![
+            ("scores", "Scores on unseen data", scores::section(report)),
+            ("samples", "Image, truth and prediction", samples::section(report)?),
+            ("confusion", "What is taken for what", confusion::section(report)),
+            ("learning", "Learning", curves::section(report)),
+            ("data", "Training data", training::section(report)),
+            ("provenance", "How the run was made", provenance::section(report)),
+        ],
+        remarks: remarks(report),
+    };
+    Ok(frame.html())
 }
 
 /// The numbers that a reader looks for first.
@@ -71,12 +52,7 @@ fn figures(report: &RunReport) -> String {
     {
         figures.push((duration(seconds), format!("to train {} steps", run.steps.len())));
     }
-    if figures.is_empty() {
-        return String::new();
-    }
-    let items: String =
-        figures.iter().map(|(value, name)| format!("<div><dt>{}</dt><dd>{value}</dd></div>", escape(name))).collect();
-    format!(r#"<dl class="figures" aria-label="Main figures">{items}</dl>"#)
+    frame::figures(&figures)
 }
 
 fn duration(seconds: f64) -> String {

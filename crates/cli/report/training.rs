@@ -48,7 +48,7 @@ fn shares(report: &RunReport, data: &TrainingData) -> String {
     )
 }
 
-fn histogram(band: &BandHistogram) -> String {
+pub(super) fn histogram(band: &BandHistogram) -> String {
     let [low, high] = band.range;
     let total = band.counts.iter().sum::<u64>().max(1) as f64;
     let top = band.counts.iter().copied().max().unwrap_or(0) as f64 / total;
@@ -84,7 +84,7 @@ fn histogram(band: &BandHistogram) -> String {
 }
 
 /// Decimals that show four digits of `value`, and no more of what stands beside it.
-fn decimals(value: f64) -> usize {
+pub(super) fn decimals(value: f64) -> usize {
     match value.log10() {
         power if power.is_finite() => (3.0 - power.floor()).clamp(0.0, 9.0) as usize,
         _ => 0,
