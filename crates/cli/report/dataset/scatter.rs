@@ -57,7 +57,7 @@ pub(super) fn section(report: &DatasetReport<'_>) -> Option<String> {
         .collect();
     let left_out = if outside > 0 { format!(" {outside} lie outside of the picture.") } else { String::new() };
     Some(format!(
-        r#"<ul class="legend" aria-label="Classes">{legend}</ul><div class="pair"><figure>{svg}<figcaption>{} pixels picked by chance, up to as many of each class, whatever its share.{left_out} Where classes lie apart, these two bands tell them apart pixel by pixel; where they lie upon each other, a network needs shape and context.</figcaption></figure></div>"#,
+        r#"<ul class="legend" aria-label="Classes">{legend}</ul><figure style="max-width:40rem">{svg}<figcaption>{} pixels picked by chance, up to as many of each class, whatever its share.{left_out} Where classes lie apart, these two bands tell them apart pixel by pixel; where they lie upon each other, a network needs shape and context.</figcaption></figure>"#,
         escape(&points.len().to_string())
     ))
 }
