@@ -109,19 +109,38 @@ def plain_sides(graph, x, y):
     return as_decided(graph, {n: single.pop(n) for n in names}, single, x, y, "sides")
 
 
+def counterpart_values(graph, swath, nodes):
+    """Under which name the swath graph has what each decision was read off: its own, or the output of the fused BatchNorm with the same scale."""
+    there = {o for n in swath.graph.node for o in n.output}
+    makers = {o: n for n in graph.graph.node for o in n.output}
+    fused = {n.input[1]: n.output[0] for n in swath.graph.node if n.op_type == "BatchNorm" and any(x.name == "relu" and x.i for x in n.attribute)}
+    found = {name: name for name in there}
+    for name in {node.input[0] for node in nodes} - there:
+        scale, near = None, [name]
+        while near and scale is None:
+            before = [i for n in near if n in makers for i in makers[n].input]
+            scale, near = next((i for i in before if i in fused), None), before
+        if scale: found[name] = fused[scale]
+    return found
+
+
 def own_sides(graph, swath_path, x, y, folder):
     """As far as the decisions can be read off values that both lowerings have."""
     swath = onnx.load(swath_path)
-    there = {o for n in swath.graph.node for o in n.output}
-    names = {n: node for n, node in decisions(graph).items() if node.op_type in ("Greater", "Less") and node.input[0] in there}
     bounds = {t.name: onnx.numpy_helper.to_array(t) for t in graph.graph.initializer}
-    names = {n: node for n, node in names.items() if node.input[1] in bounds}
-    values = sorted({node.input[0] for node in names.values()})
-    shapes = {n: v.shape for n, v in plain(watched(graph, values), x, y).items() if n in values}
-    onnx.save(watched(swath, [v for v in values if v not in {o.name for o in swath.graph.output}], shapes), f"{folder}/watched.onnx")
+    nodes = {n: node for n, node in decisions(graph).items() if node.op_type == "MaxPool" or node.op_type != "Equal" and node.input[1] in bounds}
+    names = counterpart_values(graph, swath, nodes.values())
+    nodes = {n: node for n, node in nodes.items() if node.input[0] in names}
+    values = sorted({node.input[0] for node in nodes.values()})
+    expected = plain(watched(graph, values), x, y)
+    shapes = {names[n]: expected[n].shape for n in values}
+    onnx.save(watched(swath, [v for v in shapes if v not in {o.name for o in swath.graph.output}], shapes), f"{folder}/watched.onnx")
     single = own(f"{folder}/watched.onnx", x, y, folder)
-    sides = {"Greater": np.greater, "Less": np.less}
-    decided = {n: sides[node.op_type](single[node.input[0]], bounds[node.input[1]]) for n, node in names.items()}
+    for n in values:
+        assert single[names[n]].shape == expected[n].shape and norm(single[names[n]] - expected[n]) <= 1e-2 * norm(expected[n]), f"{names[n]} is not {n}"
+    sides = {"Greater": lambda n, v: v > bounds[n.input[1]], "Less": lambda n, v: v < bounds[n.input[1]],
+             "MaxPool": lambda n, v: float64.OPERATORS["MaxPool"](float64.attributes(n), torch.from_numpy(v))[1].numpy()}
+    decided = {n: sides[node.op_type](node, single[names[node.input[0]]]) for n, node in nodes.items()}
     return as_decided(graph, decided, single, x, y, "s-sides")
 
 

@@ -246,7 +246,7 @@ impl WithSimd for Channel<'_> {
                         self.window[offsets[(group * TAPS + tap).min(offsets.len() - 1)]..].as_ptr()
                     });
                     // SAFETY: the band's pixels are readable in dY and, at every offset, in the window.
-                    unsafe { product::<S, 1, TAPS>([dy.as_ptr()], x, dy.len(), 1, [0, 0], sums) };
+                    unsafe { product::<S, TAPS>(dy, x, sums) };
                 }
             }
         }
@@ -257,61 +257,34 @@ impl WithSimd for Channel<'_> {
     }
 }
 
-/// Adds to each of `A · B` vectors of `sums` the products of one row of dY and one pair of X, over `pixels` of each of
-/// `images` that lie `pitches` apart.
+/// Adds to each of `B` vectors of `sums` the products of dY and one of X. They are summed by themselves first: rounding
+/// grows with the number of sums that a term goes through.
 ///
 /// # Safety
-/// At every address, `pixels` elements are readable for each image; `sums` holds `A · B` vectors; the processor has `S`.
+/// At each address of X, as many elements are readable as dY has; `sums` holds `B` vectors; the processor has `S`.
 #[inline(always)]
-unsafe fn product<S: Simd, const A: usize, const B: usize>(
-    mut dy: [*const f32; A],
-    mut x: [*const f32; B],
-    pixels: usize,
-    images: usize,
-    pitches: [usize; 2],
-    sums: &mut [f32],
-) {
-    debug_assert_eq!(sums.len(), A * B * S::LANES);
-    // SAFETY: as the caller promises; the last, partial vector reads `pixels % LANES` elements of both factors alone.
+unsafe fn product<S: Simd, const B: usize>(dy: &[f32], x: [*const f32; B], sums: &mut [f32]) {
+    debug_assert_eq!(sums.len(), B * S::LANES);
+    // SAFETY: as the caller promises; the last, partial vector reads what is left of both factors alone.
     unsafe {
-        let mut tile = [[S::splat(0.0); B]; A];
-        for (a, row) in tile.iter_mut().enumerate() {
-            for (b, sum) in row.iter_mut().enumerate() {
-                *sum = S::load(sums.as_ptr().add((a * B + b) * S::LANES));
+        let mut tile = [S::splat(0.0); B];
+        let mut pixel = 0;
+        while pixel + S::LANES <= dy.len() {
+            let row = S::load(dy.as_ptr().add(pixel));
+            for (sum, x) in tile.iter_mut().zip(x) {
+                *sum = S::fma(row, S::load(x.add(pixel)), *sum);
+            }
+            pixel += S::LANES;
+        }
+        if pixel < dy.len() {
+            let rest = dy.len() - pixel;
+            let row = S::load_partial(dy.as_ptr().add(pixel), rest);
+            for (sum, x) in tile.iter_mut().zip(x) {
+                *sum = S::fma(row, S::load_partial(x.add(pixel), rest), *sum);
             }
         }
-        for _ in 0..images {
-            let mut pixel = 0;
-            while pixel + S::LANES <= pixels {
-                let mut rows = [S::splat(0.0); A];
-                for (row, dy) in rows.iter_mut().zip(dy) {
-                    *row = S::load(dy.add(pixel));
-                }
-                for b in 0..B {
-                    let x = S::load(x[b].add(pixel));
-                    for a in 0..A {
-                        tile[a][b] = S::fma(rows[a], x, tile[a][b]);
-                    }
-                }
-                pixel += S::LANES;
-            }
-            if pixel < pixels {
-                let rest = pixels - pixel;
-                for b in 0..B {
-                    let x = S::load_partial(x[b].add(pixel), rest);
-                    for a in 0..A {
-                        tile[a][b] = S::fma(S::load_partial(dy[a].add(pixel), rest), x, tile[a][b]);
-                    }
-                }
-            }
-            // Wrapping: behind the last image the address is never read.
-            dy = dy.map(|dy| dy.wrapping_add(pitches[0]));
-            x = x.map(|x| x.wrapping_add(pitches[1]));
-        }
-        for (a, row) in tile.iter().enumerate() {
-            for (b, sum) in row.iter().enumerate() {
-                S::store(sums.as_mut_ptr().add((a * B + b) * S::LANES), *sum);
-            }
+        for (sum, to) in tile.into_iter().zip(sums.chunks_exact_mut(S::LANES)) {
+            S::store(to.as_mut_ptr(), S::add(sum, S::load(to.as_ptr())));
         }
     }
 }

@@ -6,7 +6,7 @@ use super::super::simd::Simd;
 /// Vectors per row of a tile.
 pub(super) const VECTORS: usize = 3;
 
-/// What a tile starts from.
+/// What a tile's sums are added to.
 #[derive(Clone, Copy)]
 pub(super) enum Start {
     /// The values already at the output.
@@ -65,33 +65,63 @@ impl Tile {
     }
 }
 
+/// Products added up one after the other, at most. Rounding grows with the number of sums that a term goes through: a long
+/// sum is therefore one of blocks, and these add up beside each other before they meet what the output already holds.
+const BLOCK: usize = 40;
+
 #[inline(always)]
 unsafe fn tile<S: Simd, const ROWS: usize, const N: usize>(t: Tile) {
     // SAFETY: `Tile::compute` states what must be readable and writable; rows beyond `t.rows` and pixels beyond
     // `t.pixels` are computed but neither read from nor written to the output.
     unsafe {
-        let mut sums = [[S::splat(0.0); N]; ROWS];
+        // Even blocks: the last is not a sliver.
+        let block = t.depth.div_ceil(t.depth.div_ceil(BLOCK).max(1));
+        let mut sums = products::<S, ROWS, N>(&t, 0, block.min(t.depth));
+        let mut from = block;
+        while from < t.depth {
+            let more = products::<S, ROWS, N>(&t, from, block.min(t.depth - from));
+            for (sums, more) in sums.iter_mut().zip(more) {
+                for (sum, more) in sums.iter_mut().zip(more) {
+                    *sum = S::add(*sum, more);
+                }
+            }
+            from += block;
+        }
         // Pixels of the last vector; all others are whole.
         let last = t.pixels - (N - 1) * S::LANES;
-        match t.start {
-            Start::Output => {
-                for (row, sums) in sums.iter_mut().enumerate().take(t.rows) {
-                    let out = t.out.add(row * t.out_pitch);
-                    for (v, sum) in sums.iter_mut().enumerate() {
-                        let at = out.add(v * S::LANES);
-                        *sum = if v + 1 < N { S::load(at) } else { S::load_partial(at, last) };
-                    }
+        for (row, sums) in sums.into_iter().enumerate().take(t.rows) {
+            let out = t.out.add(row * t.out_pitch);
+            for (v, sum) in sums.into_iter().enumerate() {
+                let (at, whole) = (out.add(v * S::LANES), v + 1 < N);
+                let sum = match t.start {
+                    Start::Output if whole => S::add(sum, S::load(at)),
+                    Start::Output => S::add(sum, S::load_partial(at, last)),
+                    Start::Bias(bias) => S::add(sum, S::splat(*bias.add(row))),
+                    Start::Zero => sum,
+                };
+                if whole {
+                    S::store(at, sum);
+                } else {
+                    S::store_partial(at, sum, last);
                 }
             }
-            Start::Bias(bias) => {
-                for (row, sums) in sums.iter_mut().enumerate().take(t.rows) {
-                    *sums = [S::splat(*bias.add(row)); N];
-                }
-            }
-            Start::Zero => {}
         }
-        let (mut weights, mut offsets) = (t.weights, t.offsets);
-        for _ in 0..t.depth {
+    }
+}
+
+/// The sums of `depth` products from the `from`th on.
+#[inline(always)]
+unsafe fn products<S: Simd, const ROWS: usize, const N: usize>(
+    t: &Tile,
+    from: usize,
+    depth: usize,
+) -> [[S::V; N]; ROWS] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = [[S::splat(0.0); N]; ROWS];
+        let mut weights = t.weights.wrapping_add(from * t.weights_pitch);
+        let mut offsets = t.offsets.add(from);
+        for _ in 0..depth {
             let from = t.window.add(*offsets as usize);
             let mut pixels = [S::splat(0.0); N];
             for (v, pixels) in pixels.iter_mut().enumerate() {
@@ -106,16 +136,6 @@ unsafe fn tile<S: Simd, const ROWS: usize, const N: usize>(t: Tile) {
             weights = weights.wrapping_add(t.weights_pitch);
             offsets = offsets.add(1);
         }
-        for (row, sums) in sums.iter().enumerate().take(t.rows) {
-            let out = t.out.add(row * t.out_pitch);
-            for (v, sum) in sums.iter().enumerate() {
-                let at = out.add(v * S::LANES);
-                if v + 1 < N {
-                    S::store(at, *sum);
-                } else {
-                    S::store_partial(at, *sum, last);
-                }
-            }
-        }
+        sums
     }
 }

@@ -1,8 +1,12 @@
 //! Times the convolution kernels on the layers of a UNet (3 x 256 x 256, 5 classes) with one of the encoders below:
-//! milliseconds and GFLOP/s of forward pass, input gradient and weight gradient, layer by layer and in sum.
+//! milliseconds and GFLOP/s of forward pass, input gradient and weight gradient, layer by layer and in sum. With `error`
+//! as the first word it says instead how far each is from sums in `f64`, in units of 1e-7 of the result's magnitude.
 //!
-//! `kernel_bench [ENCODER [THREADS [SECONDS [INSTRUCTION_SET]]]]`, seconds being those spent on each number. One thread is timed by
+//! `kernel_bench [error] [ENCODER [THREADS [SECONDS [INSTRUCTION_SET]]]]`, seconds being those spent on each number. One thread is timed by
 //! the processor time it gets, several by the clock on the wall, the fastest call counting.
+
+mod error;
+mod layers;
 
 use std::time::Instant;
 
@@ -10,102 +14,7 @@ use swath_train::kernels::cpu::conv::{ConvShape, conv, conv_grad_input, conv_gra
 use swath_train::kernels::cpu::parallel::{Parallel, Serial, Threads};
 use swath_train::kernels::cpu::simd::Isa;
 
-/// How often the layer occurs, channels in and out, side of the input, kernel, stride.
-type Layer = (usize, usize, usize, usize, usize, usize);
-
-/// A network by its encoder, and the batch that is timed.
-const NETWORKS: &[(&str, usize, &[Layer])] =
-    &[("resnet18", 4, RESNET18), ("resnet50", 2, RESNET50), ("mobilenet_v2", 4, MOBILENET)];
-
-const RESNET18: &[Layer] = &[
-    (1, 3, 64, 256, 7, 2),
-    (4, 64, 64, 64, 3, 1),
-    (1, 64, 128, 64, 3, 2),
-    (1, 64, 128, 64, 1, 2),
-    (3, 128, 128, 32, 3, 1),
-    (1, 128, 256, 32, 3, 2),
-    (1, 128, 256, 32, 1, 2),
-    (3, 256, 256, 16, 3, 1),
-    (1, 256, 512, 16, 3, 2),
-    (1, 256, 512, 16, 1, 2),
-    (3, 512, 512, 8, 3, 1),
-    (1, 768, 256, 16, 3, 1),
-    (1, 256, 256, 16, 3, 1),
-    (1, 384, 128, 32, 3, 1),
-    (1, 128, 128, 32, 3, 1),
-    (1, 192, 64, 64, 3, 1),
-    (1, 64, 64, 64, 3, 1),
-    (1, 128, 32, 128, 3, 1),
-    (1, 32, 32, 128, 3, 1),
-    (1, 32, 16, 256, 3, 1),
-    (1, 16, 16, 256, 3, 1),
-    (1, 16, 5, 256, 3, 1),
-];
-
-const RESNET50: &[Layer] = &[
-    (1, 3, 64, 256, 7, 2),
-    (4, 64, 256, 64, 1, 1),
-    (2, 256, 64, 64, 1, 1),
-    (4, 64, 64, 64, 3, 1),
-    (1, 256, 512, 64, 1, 2),
-    (1, 128, 128, 64, 3, 2),
-    (4, 128, 512, 32, 1, 1),
-    (3, 512, 128, 32, 1, 1),
-    (4, 128, 128, 32, 3, 1),
-    (1, 512, 1024, 32, 1, 2),
-    (1, 256, 256, 32, 3, 2),
-    (6, 256, 1024, 16, 1, 1),
-    (5, 1024, 256, 16, 1, 1),
-    (6, 256, 256, 16, 3, 1),
-    (1, 1024, 2048, 16, 1, 2),
-    (1, 512, 512, 16, 3, 2),
-    (3, 512, 2048, 8, 1, 1),
-    (2, 2048, 512, 8, 1, 1),
-    (2, 512, 512, 8, 3, 1),
-    (1, 3072, 256, 16, 3, 1),
-    (1, 768, 128, 32, 3, 1),
-    (1, 384, 64, 64, 3, 1),
-    (1, 128, 32, 128, 3, 1),
-    (1, 32, 32, 128, 3, 1),
-    (1, 32, 16, 256, 3, 1),
-    (1, 16, 16, 256, 3, 1),
-    (1, 16, 5, 256, 3, 1),
-];
-
-/// No channels out: as many as in, each a group of its own.
-const MOBILENET: &[Layer] = &[
-    (1, 3, 32, 256, 3, 2),
-    (1, 32, 0, 128, 3, 1),
-    (1, 32, 16, 128, 1, 1),
-    (1, 16, 96, 128, 1, 1),
-    (1, 96, 0, 128, 3, 2),
-    (1, 96, 24, 64, 1, 1),
-    (2, 24, 144, 64, 1, 1),
-    (1, 144, 0, 64, 3, 1),
-    (1, 144, 0, 64, 3, 2),
-    (3, 32, 192, 32, 1, 1),
-    (2, 192, 0, 32, 3, 1),
-    (2, 192, 32, 32, 1, 1),
-    (1, 192, 0, 32, 3, 2),
-    (4, 64, 384, 16, 1, 1),
-    (4, 384, 0, 16, 3, 1),
-    (3, 384, 64, 16, 1, 1),
-    (3, 96, 576, 16, 1, 1),
-    (1, 576, 0, 16, 3, 2),
-    (3, 160, 960, 8, 1, 1),
-    (3, 960, 0, 8, 3, 1),
-    (2, 960, 160, 8, 1, 1),
-    (1, 320, 1280, 8, 1, 1),
-    (1, 1376, 256, 16, 3, 1),
-    (1, 256, 256, 16, 3, 1),
-    (1, 288, 128, 32, 3, 1),
-    (1, 152, 64, 64, 3, 1),
-    (1, 80, 32, 128, 3, 1),
-    (1, 32, 32, 128, 3, 1),
-    (1, 32, 16, 256, 3, 1),
-    (1, 16, 16, 256, 3, 1),
-    (1, 16, 5, 256, 3, 1),
-];
+use layers::{Layer, NETWORKS};
 
 fn shape(batch: usize, &(_, in_channels, out_channels, side, kernel, stride): &Layer) -> ConvShape {
     let depthwise = out_channels == 0;
@@ -121,6 +30,11 @@ fn shape(batch: usize, &(_, in_channels, out_channels, side, kernel, stride): &L
         pads: [kernel / 2; 2],
         groups: if depthwise { in_channels } else { 1 },
     }
+}
+
+fn name(layer: &Layer) -> String {
+    let out = if layer.2 == 0 { layer.1 } else { layer.2 };
+    format!("{}->{out} {}x{} k{} s{}", layer.1, layer.3, layer.3, layer.4, layer.5)
 }
 
 /// Seconds that this thread has had a processor, by the kernel's account; `None` where there is no such account.
@@ -149,7 +63,8 @@ fn per_call_s(alone: bool, budget_s: f64, mut call: impl FnMut()) -> f64 {
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1);
+    let mut args = std::env::args().skip(1).peekable();
+    let only_error = args.next_if(|arg| arg == "error").is_some();
     let encoder = args.next().unwrap_or_default();
     let (encoder, batch, layers) =
         NETWORKS.iter().find(|(name, ..)| *name == encoder).or(NETWORKS.first()).copied().unwrap_or_default();
@@ -159,6 +74,10 @@ fn main() {
     let isa = Isa::available().into_iter().find(|isa| format!("{isa:?}") == set).unwrap_or(Isa::detect());
     let pool: &dyn Parallel = if threads > 1 { &Threads(threads) } else { &Serial };
     println!("{encoder}, batch {batch}, {threads} threads, {isa:?}");
+    if only_error {
+        error::print(pool, isa, layers.iter().map(|layer| (name(layer), shape(batch, layer))));
+        return;
+    }
     println!("  times  layer                 forward          input gradient   weight gradient");
     let mut totals = [0.0f64; 3];
     let mut flops = 0.0;
@@ -172,8 +91,7 @@ fn main() {
             per_call_s(threads == 1, budget_s, || conv_grad_input(pool, isa, &s, &dy, &w, &mut dx)),
             per_call_s(threads == 1, budget_s, || conv_grad_weight(pool, isa, &s, &dy, &x, &mut dw)),
         ];
-        let name = format!("{}->{} {}x{} k{} s{}", layer.1, s.out_channels, layer.3, layer.3, layer.4, layer.5);
-        print!("  {:>5}  {name:<20}", layer.0);
+        print!("  {:>5}  {:<20}", layer.0, name(layer));
         for (total, time) in totals.iter_mut().zip(times) {
             *total += time * layer.0 as f64;
             print!("  {:7.2} ms {:4.0}", time * 1e3, s.flops() / time * 1e-9);
