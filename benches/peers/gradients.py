@@ -1,6 +1,7 @@
 """Gradients of exported networks against PyTorch's own, in float64 and in float32.
 
-  gradients.py [NAME ...] [--size 64] [--batch 2] [--forms train folded dynamo] [--modes train frozen] [--only-float64] [--markdown FILE]
+  gradients.py [NAME ...] [--size 64] [--batch 2] [--forms train folded dynamo] [--modes train frozen] [--data noise] [--only-float64] [--quick]
+               [--markdown FILE]
                [--gradients "target/release/swath gradients"] [--run-graph target/release/examples/run_graph]
 
 Each network is built and exported by zoo.py, one at a time, and its files deleted; NAME@SIZE gives it images of its own size. For every export and either kind of BatchNorm statistics,
@@ -13,6 +14,8 @@ What is expected: for the training form, the gradients of the PyTorch network it
 PyTorch's autograd goes through the operators of the file (float64.py), and as far as their values tell which parameter of the network is which,
 its gradients are compared through the chain rule too: W' = s W and b' = beta - s mean with s = gamma / sqrt(var + eps), so
 dL/dW' = (dL/dW) / s and dL/db' = dL/dbeta.
+
+Images and classes are noise, pixel by pixel (noise), or fields of one colour and class each (scenes). --quick leaves out `noise` and `sides`.
 
 Columns, each the largest error of any tensor; float32 is looked at for the training form alone:
   f64          the plain graph run in float64, against PyTorch in float64: whether the graph is right
@@ -43,7 +46,7 @@ p.add_argument("names", nargs="*"); p.add_argument("--size", type=int, default=6
 p.add_argument("--forms", nargs="+", default=zoo.FORMS); p.add_argument("--modes", nargs="+", default=["train", "frozen"])
 p.add_argument("--gradients", default="target/release/swath gradients"); p.add_argument("--run-graph", default="target/release/examples/run_graph")
 p.add_argument("--only-float64", action="store_true"); p.add_argument("--verbose", action="store_true"); p.add_argument("--markdown")
-p.add_argument("--threads", type=int, default=2)
+p.add_argument("--threads", type=int, default=2); p.add_argument("--data", choices=["noise", "scenes"], default="noise"); p.add_argument("--quick", action="store_true")
 a = p.parse_args()
 DTYPES = (torch.float64, torch.float32)
 COLUMNS = ("f64", "plain", "swath", "torch", "p-t", "s-t", "p-s", "noise", "sides", "s-sides", "chain")
@@ -239,6 +242,7 @@ def compare(name, form, mode, model, x, y, folder):
     row["plain"], row["swath"], row["torch"] = (worst(v, truth, k) for k, v in (("plain", with_plain), ("swath", with_own), ("torch", single)))
     row["p-t"], row["s-t"] = worst(with_plain, single, "p-t"), worst(with_own, single, "s-t")
     row["p-s"] = worst(with_own, with_plain, "p-s")
+    if a.quick: return row
     if max(row["plain"], row["swath"]) > 1e-3: row["noise"] = worst(rounded(model, x, y, key), truth, "noise")
     if row["plain"] > 1e-3: row["sides"], row["other sides"] = plain_sides(loaded, x, y)
     if row["swath"] > 1e-3: row["s-sides"], row["other sides of swath"] = own_sides(loaded, swath, x, y, folder)
@@ -270,7 +274,7 @@ def line(name, form, mode, row):
 def judged(name, size, folder):
     """Prints a line for every export of one network; whether all are good."""
     model = zoo.network(name)
-    x, y = zoo.batch(name, a.batch, 3, size, 4)
+    x, y = (zoo.batch if a.data == "noise" else zoo.scenes)(name, a.batch, 3, size, 4)
     if not zoo.deterministic(model, x): raise ValueError("something random is left in it")
     passed = True
     for form in a.forms:

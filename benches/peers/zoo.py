@@ -43,6 +43,16 @@ def batch(name, count, channels, size, classes):
     return x, y
 
 
+def scenes(name, count, channels, size, classes):
+    """Images with something to see, fields of some sixteen pixels of which each has its colour, and which field it is as the class."""
+    draw = torch.Generator().manual_seed(sum(map(ord, name)) + 1)
+    fields = torch.nn.functional.interpolate(torch.randn(count, classes, max(size // 16, 2), max(size // 16, 2), generator=draw), size=(size, size), mode="bilinear")
+    y = fields.argmax(1)
+    x = torch.randn(classes, channels, generator=draw)[y].movedim(-1, 1) + 0.3 * torch.randn(count, channels, size, size, generator=draw)
+    y[:, :3, :5] = 255
+    return x.contiguous(), y
+
+
 def reference(model, x, y, mode, dtype):
     """What PyTorch computes: logits, loss, gradients, updated statistics; by name. The model is left as it was."""
     state = {k: v.clone() for k, v in model.state_dict().items()}
