@@ -219,7 +219,7 @@ def cut(_, x, starts, ends, axes=None, steps=None):
 def gather(a, x, at):
     axis = a.get("axis", 0) % x.ndim
     taken = x.index_select(axis, at.reshape(-1) % x.shape[axis])
-    return taken.reshape(*x.shape[:axis], *at.shape, *x.shape[axis + 1:])
+    return taken.reshape([*x.shape[:axis], *at.shape, *x.shape[axis + 1:]])
 
 
 @operator("GatherND")
