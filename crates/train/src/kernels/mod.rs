@@ -14,7 +14,10 @@ mod operators;
 #[cfg(test)]
 mod test_model;
 
+use std::path::Path;
+
 use ort::operator::OperatorDomain;
+use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 
 pub use agreement::{Agreement, agreement};
@@ -54,9 +57,20 @@ table![
     operators::optimizer::SgdOperator<f32>,
 ];
 
-/// To be held while a session with these operators is made: ONNX Runtime looks a domain up and adds it in two steps, and
-/// two sessions made at once would both add it.
-pub(crate) fn one_at_a_time() -> std::sync::MutexGuard<'static, ()> {
+/// Makes a session of a model in memory, one at a time ([`one_at_a_time`]).
+pub(crate) fn session_of_bytes(builder: &mut SessionBuilder, model: &[u8]) -> ort::Result<Session> {
+    let _making = one_at_a_time();
+    builder.commit_from_memory(model)
+}
+
+/// Makes a session of a file, one at a time ([`one_at_a_time`]).
+pub(crate) fn session_of_file(builder: &mut SessionBuilder, model: &Path) -> ort::Result<Session> {
+    let _making = one_at_a_time();
+    builder.commit_from_file(model)
+}
+
+/// ONNX Runtime looks a session's domain up and adds it in two steps: of two sessions made at once, both would add it.
+fn one_at_a_time() -> std::sync::MutexGuard<'static, ()> {
     static MAKING: std::sync::Mutex<()> = std::sync::Mutex::new(());
     // It guards no data that a panic could leave half done.
     MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -153,9 +153,7 @@ pub(super) fn run_node(
         bytes(&mut model, 8, &opset);
     }
     let builder = Session::builder(&runtime.environment)?.with_intra_threads(2).unwrap();
-    let making = super::one_at_a_time();
-    let mut session = super::register(builder)?.commit_from_memory(&model)?;
-    drop(making);
+    let mut session = super::session_of_bytes(&mut super::register(builder)?, &model)?;
     let mut outs = session.run(values)?;
     Ok((0..outputs.len()).map(|index| outs.remove(format!("out{index}")).unwrap()).collect())
 }

@@ -45,13 +45,11 @@ pub(super) fn build(what: &str, model: &Source<'_>, options: &SessionOptions) ->
     }
     let runtime = Runtime::get()?;
     let mut builder = configure(runtime, options)?;
-    let making = kernels::one_at_a_time();
     let session = match model {
-        Source::Bytes(bytes) => builder.commit_from_memory(bytes),
-        Source::File(path) => builder.commit_from_file(path),
+        Source::Bytes(bytes) => kernels::session_of_bytes(&mut builder, bytes),
+        Source::File(path) => kernels::session_of_file(&mut builder, path),
     }
     .map_err(TrainError::session(model.describe(what)))?;
-    drop(making);
     let execution = Execution {
         provider: options.device.provider().to_owned(),
         device: options.device,

@@ -7,7 +7,7 @@ use swath_autodiff::{Lowering, Model, Optimizer, TrainingOptions, training_graph
 
 use crate::kernels::agreement::{Case, Precision, cases, model};
 use crate::kernels::cuda::{PROVIDER, Settings, add_operators};
-use crate::kernels::{DOMAIN, add_cpu_operators};
+use crate::kernels::{DOMAIN, add_cpu_operators, session_of_bytes};
 use crate::session::Runtime;
 
 const SETTINGS: Settings = Settings { deterministic: true, tf32: false };
@@ -16,8 +16,7 @@ fn committed(domain: OperatorDomain, case: &Case, precision: Precision) -> Resul
     let builder = Session::builder(&Runtime::get().unwrap().environment).unwrap();
     let model = model(case, precision, true).unwrap().to_bytes().unwrap();
     let mut builder = builder.with_operators(domain).map_err(|error| error.to_string())?;
-    let _making = crate::kernels::one_at_a_time();
-    builder.commit_from_memory(&model).map_err(|error| error.to_string())
+    session_of_bytes(&mut builder, &model).map_err(|error| error.to_string())
 }
 
 fn domain() -> OperatorDomain {
@@ -80,9 +79,7 @@ fn whole_training_graphs_are_taken() {
                 let domain = add_operators(domain(), SETTINGS, None).unwrap();
                 let builder = Session::builder(&Runtime::get().unwrap().environment).unwrap();
                 let mut builder = builder.with_operators(domain).unwrap();
-                let making = crate::kernels::one_at_a_time();
-                let session = builder.commit_from_memory(&model.to_bytes().unwrap());
-                drop(making);
+                let session = session_of_bytes(&mut builder, &model.to_bytes().unwrap());
                 assert!(session.is_ok(), "{precision:?} {options:?}: {:?}", session.err());
             }
         }
