@@ -6,7 +6,7 @@ runs with a Python that has the peers' packages (rasterio, albumentations, torch
 made on first use in --data. Prints a JSON line per round and side, and one per case with medians and ratios:
 
   one    6,400 samples of one scene after a warm pass, and the cold pass; once with the default cache, once with 64 MiB
-  eight  2,000 samples of eight scenes, 1.8 GiB decoded, with --cache-mib 640
+  eight  2,000 samples of eight scenes, 1.8 GiB decoded, with --cache-mib 256
   http   160 samples of one scene through slow_server.py, 50 ms a request; `cold` counts from the start, the peers from their
          first batch on
   start  1,000 pairs opened, until the first batch is there
@@ -97,7 +97,7 @@ def eight(a):
     rounds = []
     for _ in range(a.rounds):
         peers = others(a, "eight", "--scenes", 8, "--samples", 2000)
-        mine = own(a, "eight", a.data, "--scenes", 8, "--samples", 2000, "--epochs", 3, "--cache-mib", 640)
+        mine = own(a, "eight", a.data, "--scenes", 8, "--samples", 2000, "--epochs", 3, "--cache-mib", 256)
         rounds.append((mine, peers))
     summary("eight scenes", rounds)
 

@@ -15,6 +15,11 @@ use sha2::{Digest, Sha256};
 use swath_catalog::{AssetRef, Href, Pair};
 use swath_loader::{Dataset, Normalise, Options, Recipe, Split, Step};
 
+/// Blocks of megabytes are made on one thread and freed on another, of which glibc's allocator keeps what it has freed; this one
+/// gives it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
@@ -40,7 +45,15 @@ fn main() -> Result<(), Failure> {
         ..Options::default()
     };
     let start = Instant::now();
-    let dataset = Dataset::open(&pairs, &recipe(number("samples", 6400)?), &options)?;
+    let dataset = Dataset::open(
+        &pairs,
+        &Recipe {
+            horizon: number("horizon", 128)?,
+            interleave: number("interleave", 4)?,
+            ..recipe(number("samples", 6400)?)
+        },
+        &options,
+    )?;
     let mut opened_s = Some(start.elapsed().as_secs_f64());
     for epoch in 0..number("epochs", 2)? as u64 {
         let mut digest = Sha256::new();

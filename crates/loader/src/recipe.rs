@@ -193,9 +193,12 @@ pub struct Recipe {
     pub max_nodata: f64,
     /// Whether the geometry of an item says where its image has data (default true): ground outside of it is in no part.
     pub footprints: bool,
-    /// An epoch larger than this many samples (default 512) is read in runs of so many, each from a few neighbourhoods of
-    /// 1024 px in all scenes and shuffled; a smaller horizon needs less cache, a larger one mixes better.
+    /// An epoch larger than this many samples (default 128) is read in runs of so many, each shuffled; images are swept from one
+    /// side to the other meanwhile. A smaller horizon needs less cache, a larger one mixes better.
     pub horizon: usize,
+    /// Places that are swept in turn (default 4): other images, or other parts of one where there are fewer images. More mix
+    /// better and need more cache.
+    pub interleave: usize,
 }
 
 impl Default for Recipe {
@@ -221,7 +224,8 @@ impl Default for Recipe {
             min_valid: 0.0,
             max_nodata: 1.0,
             footprints: true,
-            horizon: 512,
+            horizon: 128,
+            interleave: 4,
         }
     }
 }
@@ -272,6 +276,9 @@ impl Recipe {
         }
         if self.horizon == 0 {
             return wrong("horizon", "must be at least 1 sample".into());
+        }
+        if self.interleave == 0 {
+            return wrong("interleave", "must be at least 1".into());
         }
         if !(0.0..=1.0).contains(&self.min_valid) {
             return wrong("min_valid", format!("is a share in 0..1, not {}", self.min_valid));

@@ -49,6 +49,9 @@ pub(crate) struct StatsArgs {
 /// Longer side of the overviews of `--quick`.
 const QUICK_PX: usize = 1024;
 
+/// Decoded pixels kept: each is looked at once, but windows next to each other may share a block.
+const CACHE_BYTES: u64 = 128 << 20;
+
 /// What `stats.json` holds.
 #[derive(Debug, Serialize)]
 struct Stats<'a> {
@@ -71,7 +74,8 @@ pub(crate) fn run(args: &StatsArgs) -> Result<()> {
     // Where the bands are left to the network, its item names them; a dataset can be looked at before there is one.
     let network = if settings.recipe.bands.is_empty() { Network::open(&settings.model).ok() } else { None };
     let card = network.as_ref().and_then(|network| network.card.as_ref());
-    let dataset = crate::dataset::open(&settings, card, &pairs)?;
+    let reading = swath_loader::Options { cache_bytes: CACHE_BYTES, ..crate::dataset::options(&settings)? };
+    let dataset = crate::dataset::open_with(&settings, card, &pairs, reading)?;
     let options = SurveyOptions { overview_px: args.quick.then_some(QUICK_PX), ..SurveyOptions::default() };
     let survey = dataset.survey(&options)?;
     crate::reading::tell_failed(&dataset.failed_blocks());

@@ -54,6 +54,7 @@ pub struct Plan {
     window_px: usize,
     windows: Windows,
     horizon: usize,
+    interleave: usize,
     screen: Option<Arc<Screen>>,
     balance: Option<Arc<Balance>>,
 }
@@ -149,8 +150,19 @@ impl Plan {
             false => sums(&|range| range.count() as f64 * weight(range.scene)),
         };
         let cumulative = running(ranges.iter().map(Range::count), u64::saturating_add);
-        let (horizon, screen) = (recipe.horizon, known.screen);
-        Ok(Plan { ranges, cumulative, mass, fixed, window_px: side, windows, horizon, screen, balance: None })
+        let (horizon, interleave, screen) = (recipe.horizon, recipe.interleave, known.screen);
+        Ok(Plan {
+            ranges,
+            cumulative,
+            mass,
+            fixed,
+            window_px: side,
+            windows,
+            horizon,
+            interleave,
+            screen,
+            balance: None,
+        })
     }
 
     /// The same plan with windows drawn around classes.
@@ -188,7 +200,7 @@ impl Plan {
                 drawn.map(|(chip, refused)| (refusals += refused, chip).1).collect()
             }
         };
-        order(&mut chips, self.horizon, seed, epoch);
+        order(&mut chips, self.horizon, self.interleave, seed, epoch);
         (chips, refusals)
     }
 

@@ -7,6 +7,7 @@ mod slot;
 
 pub(crate) use slot::{Claim, Slot};
 
+use crate::Samples;
 use crate::window::{Block, Blocks, ReadPlan};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -46,7 +47,12 @@ struct Table {
     clock: VecDeque<BlockKey>,
     /// Blocks that are being fetched or decoded.
     under_way: HashMap<BlockKey, Weak<Slot>>,
+    /// Dropped blocks, whose memory the next ones are decoded into: fresh megabytes cost page faults on every block.
+    spare: Vec<Samples>,
 }
+
+/// Dropped blocks that are kept, at most; enough for a block and its label on each of a few threads.
+const SPARE: usize = 8;
 
 #[derive(Debug)]
 struct Entry {
@@ -70,6 +76,7 @@ impl BlockCache {
             held: HashMap::new(),
             clock: VecDeque::new(),
             under_way: HashMap::new(),
+            spare: Vec::new(),
         };
         BlockCache { table: Arc::new(Mutex::new(table)) }
     }
@@ -118,6 +125,11 @@ impl BlockCache {
     /// Keeps a decoded block, and drops others if it must.
     pub(crate) fn keep(&self, key: BlockKey, block: &Arc<Block>) {
         self.lock().keep(key, block);
+    }
+
+    /// A dropped block to be written over.
+    pub(crate) fn spare(&self) -> Option<Samples> {
+        self.lock().spare.pop()
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -171,6 +183,11 @@ impl Table {
                 self.clock.push_back(candidate);
             } else if let Some(entry) = self.held.remove(&candidate) {
                 self.statistics.held_bytes -= entry.block.samples.size_bytes() as u64;
+                if self.spare.len() < SPARE
+                    && let Ok(block) = Arc::try_unwrap(entry.block)
+                {
+                    self.spare.push(block.samples);
+                }
             }
         }
         self.statistics.held_bytes += bytes;
@@ -188,7 +205,7 @@ impl ReadPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DType, Samples};
+    use crate::DType;
 
     fn key(block: usize) -> BlockKey {
         BlockKey { raster: 1, level: 0, is_mask: false, block }

@@ -39,10 +39,12 @@ macro_rules! impl_word {
 }
 impl_word!(u8, u16, u32, u64);
 
-/// The values `[band, row, col]` of a block whose decompressed bytes are `raw`.
-pub(super) fn words<W: Word>(order: &Order, raw: &mut [u8]) -> Vec<W> {
+/// The values `[band, row, col]` of a block whose decompressed bytes are `raw`, written over `out` where that is as long.
+pub(super) fn words<W: Word>(order: &Order, raw: &mut [u8], mut out: Vec<W>) -> Vec<W> {
     let Shape { bands, rows, cols } = order.shape;
-    let mut out = vec![W::default(); bands * rows * cols];
+    if out.len() != bands * rows * cols {
+        out = vec![W::default(); bands * rows * cols];
+    }
     let row_bytes = bands * cols * W::BYTES;
     if row_bytes == 0 {
         return out;
@@ -163,7 +165,10 @@ mod tests {
     fn horizontal_sums_run_within_a_band_and_wrap() {
         let mut raw = [1u16, 10, 65535, 1, 3, 5].map(u16::to_le_bytes).concat();
         // Band 0: 1, 1 - 1 = 0, 3. Band 1: 10, 11, 16.
-        assert_eq!(words::<u16>(&order(Predictor::Horizontal, false, 2, 3), &mut raw), [1, 0, 3, 10, 11, 16]);
+        assert_eq!(
+            words::<u16>(&order(Predictor::Horizontal, false, 2, 3), &mut raw, Vec::new()),
+            [1, 0, 3, 10, 11, 16]
+        );
     }
 
     #[test]
@@ -179,13 +184,13 @@ mod tests {
                     expected[band * cols + col] = value;
                 }
             }
-            assert_eq!(words::<u8>(&order(Predictor::Horizontal, false, bands, cols), &mut raw), expected);
+            assert_eq!(words::<u8>(&order(Predictor::Horizontal, false, bands, cols), &mut raw, Vec::new()), expected);
         }
     }
 
     #[test]
     fn big_endian_words_are_swapped_before_they_are_summed() {
         let mut raw = [0x01, 0x00, 0x00, 0x02];
-        assert_eq!(words::<u16>(&order(Predictor::Horizontal, true, 1, 2), &mut raw), [256, 258]);
+        assert_eq!(words::<u16>(&order(Predictor::Horizontal, true, 1, 2), &mut raw, Vec::new()), [256, 258]);
     }
 }
