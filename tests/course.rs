@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{config, prepare, refuse, succeed};
+use support::{config, json, prepare, refuse, succeed};
 use swath_autodiff::Model;
 use swath_train::checkpoint::{CheckpointStore, Mark};
 
@@ -36,10 +36,6 @@ fn prepare_with(folder: &Path, training: &str) {
         .replace("window_px = 32", &format!("window_px = 32\n{thirds}"))
         .replace("batch = 4", "batch = 2");
     fs::write(folder.join("swath.toml"), text).unwrap();
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// Tensors of a run's checkpoint, as bits.

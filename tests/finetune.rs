@@ -6,11 +6,7 @@ mod support;
 use std::fs;
 
 use serde_json::Value;
-use support::{prepare, real_data, refuse, succeed};
-
-fn json(path: &std::path::Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
-}
+use support::{json, prepare, real_data, refuse, succeed};
 
 #[test]
 fn a_small_dataset_is_learnt_judged_and_mapped() {

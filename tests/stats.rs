@@ -4,15 +4,10 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
-use support::{SIDE_PX, grid, image, listing, prepare, refuse, succeed, write};
+use support::{SIDE_PX, grid, image, json, listing, prepare, refuse, succeed, write};
 use swath_raster::Samples;
-
-fn json(path: &Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
-}
 
 #[test]
 fn a_look_at_a_dataset_counts_its_pixels_and_says_what_is_odd() {

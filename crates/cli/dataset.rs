@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use swath_catalog::pairing::{Pairing, Rules};
-use swath_catalog::{Pair, Rewrites, Strictness, read_tree};
+use swath_catalog::{Pair, Rewrites, Strictness, Tree, read_tree};
 use swath_loader::{BandRef, Dataset, Normalise, Options, Recipe};
 
 use crate::network::Card;
@@ -10,9 +10,18 @@ use crate::settings::Settings;
 
 /// Reads the pairs of a run's catalog.
 pub(crate) fn read_pairs(settings: &Settings) -> Result<Vec<Pair>> {
+    pairs_of(&read_catalog(settings)?)
+}
+
+/// Reads a run's catalog.
+pub(crate) fn read_catalog(settings: &Settings) -> Result<Tree> {
     let rewrites = Rewrites::parse(&settings.rewrite)?;
-    let tree = read_tree(&settings.catalog.to_string_lossy(), &rewrites, Strictness::Strict)?;
-    let pairing = Pairing::of(&tree, &Rules::default())?;
+    Ok(read_tree(&settings.catalog.to_string_lossy(), &rewrites, Strictness::Strict)?)
+}
+
+/// The pairs of a run's catalog.
+pub(crate) fn pairs_of(tree: &Tree) -> Result<Vec<Pair>> {
+    let pairing = Pairing::of(tree, &Rules::default())?;
     for orphan in &pairing.orphans {
         tracing::info!(item = %orphan.item, reason = %orphan.reason, "not in any pair");
     }

@@ -8,7 +8,7 @@ use swath_loader::{Chip, Dataset, Part};
 
 use crate::commands::finetune::Finished;
 use crate::network::sha256_file;
-use crate::report::{self, BandHistogram, Picture, Provenance, Sample, Step, TrainingData};
+use crate::report::{self, Picture, Provenance, Sample, Step, TrainingData};
 use crate::run_folder::Validated;
 use crate::settings::Settings;
 
@@ -139,17 +139,9 @@ fn picture(dataset: &Dataset, chip: &Chip) -> Result<Picture> {
 /// Histograms and class shares of the training part.
 pub(crate) fn training_data(finished: &Finished) -> Result<TrainingData> {
     let statistics = finished.dataset.statistics()?;
-    let band = |band: &swath_loader::statistics::BandStatistics| BandHistogram {
-        name: band.name.clone(),
-        note: String::new(),
-        range: [band.histogram.min, band.histogram.max],
-        counts: band.histogram.buckets.clone(),
-        mean: band.mean,
-        std: band.std,
-    };
     Ok(TrainingData {
         caption: format!("the training part of {} scenes", scenes_of(finished, Part::Train)),
-        bands: statistics.bands.iter().map(band).collect(),
+        bands: statistics.bands.iter().map(Into::into).collect(),
         class_pixels: statistics.classes.iter().map(|class| class.pixels).collect(),
         ignored_pixels: statistics.unlabelled_px,
     })

@@ -36,6 +36,11 @@ pub(crate) fn refuse(folder: &Path, arguments: &[&str], words: &[&str]) -> Strin
     (*line).to_owned()
 }
 
+/// A JSON file.
+pub(crate) fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(path).expect("the file can be read")).expect("the file is JSON")
+}
+
 /// The repository's folder.
 pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -22,7 +22,7 @@ fn table(report: &RunReport, run: &Run, evaluation: &Evaluation) -> String {
     let head: String = (0..classes)
         .map(|class| {
             let name = escape(&class_name(report, class));
-            format!(r#"<th scope="col">{}<br>{name}</th>"#, swatch(report, class))
+            format!(r#"<th scope="col">{}<br>{name}</th>"#, swatch(&report.classes, class))
         })
         .collect();
     let rows: String =

@@ -26,8 +26,7 @@ pub(crate) use dataset::{DatasetReport, Footprint};
 pub(crate) use scores::grouped;
 
 pub(crate) use model::{
-    BandHistogram, Class, ClassScore, Evaluation, Picture, Provenance, Run, RunReport, Sample, Step, TrainingData,
-    Validation,
+    Class, ClassScore, Evaluation, Picture, Provenance, Run, RunReport, Sample, Step, TrainingData, Validation,
 };
 
 /// Writes `report` to `path`. The file appears whole or not at all.

@@ -31,7 +31,7 @@ fn legend(report: &RunReport) -> String {
         .classes
         .iter()
         .enumerate()
-        .map(|(index, class)| format!("<li>{}{}</li>", swatch(report, index), escape(&class.name)))
+        .map(|(index, class)| format!("<li>{}{}</li>", swatch(&report.classes, index), escape(&class.name)))
         .collect();
     format!(
         r#"<ul class="legend" aria-label="Classes">{classes}<li><span class="swatch" style="background:#fff"></span>not judged</li></ul>"#

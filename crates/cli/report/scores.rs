@@ -1,6 +1,6 @@
 //! Scores per class: one table per run, and the runs side by side where there are several.
 
-use super::model::{ClassScore, Evaluation, Run, RunReport};
+use super::model::{Class, ClassScore, Evaluation, Run, RunReport};
 use super::palette;
 use super::svg::{Axis, Chart, escape};
 
@@ -41,8 +41,8 @@ pub(super) fn class_name(report: &RunReport, index: usize) -> String {
 }
 
 /// A small square in the colour of class `index`.
-pub(super) fn swatch(report: &RunReport, index: usize) -> String {
-    let colour = report.classes.get(index).map_or([0x99; 3], |class| class.colour);
+pub(super) fn swatch(classes: &[Class], index: usize) -> String {
+    let colour = classes.get(index).map_or([0x99; 3], |class| class.colour);
     format!(r#"<span class="swatch" style="background:{}"></span>"#, palette::hex(colour))
 }
 
@@ -76,7 +76,8 @@ fn table(report: &RunReport, run: &Run, evaluation: &Evaluation) -> String {
 }
 
 fn row(report: &RunReport, class: usize, scores: &ClassScore) -> String {
-    let head = format!(r#"<tr><th scope="row">{}{}</th>"#, swatch(report, class), escape(&class_name(report, class)));
+    let head =
+        format!(r#"<tr><th scope="row">{}{}</th>"#, swatch(&report.classes, class), escape(&class_name(report, class)));
     match scores.iou {
         None => format!(
             r#"{head}<td class="absent" colspan="5">absent from truth and prediction; not in the mean</td></tr>"#

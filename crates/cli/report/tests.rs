@@ -1,4 +1,4 @@
-use super::model::Validation;
+use super::model::{BandHistogram, Validation};
 use super::*;
 use ndarray::Array2;
 

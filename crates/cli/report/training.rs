@@ -1,8 +1,23 @@
 //! What the network was trained on: how often each class occurs, and how each band's values are spread.
 
+use swath_loader::statistics::BandStatistics;
+
 use super::model::{BandHistogram, RunReport, TrainingData};
 use super::scores::{class_name, grouped, swatch};
 use super::svg::{Axis, Chart, escape};
+
+impl From<&BandStatistics> for BandHistogram {
+    fn from(band: &BandStatistics) -> Self {
+        Self {
+            name: band.name.clone(),
+            note: String::new(),
+            range: [band.histogram.min, band.histogram.max],
+            counts: band.histogram.buckets.clone(),
+            mean: band.mean,
+            std: band.std,
+        }
+    }
+}
 
 /// The section, or nothing without statistics.
 pub(super) fn section(report: &RunReport) -> Option<String> {
@@ -33,7 +48,7 @@ fn shares(report: &RunReport, data: &TrainingData) -> String {
         .map(|(class, &pixels)| {
             format!(
                 r#"<tr><th scope="row">{}{}</th><td>{:.1} %</td><td>{}</td><td class="bar" aria-hidden="true"><span class="track"><i style="width:{:.1}%"></i></span></td></tr>"#,
-                swatch(report, class),
+                swatch(&report.classes, class),
                 escape(&class_name(report, class)),
                 100.0 * pixels as f64 / total.max(1) as f64,
                 grouped(pixels),

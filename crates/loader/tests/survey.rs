@@ -92,7 +92,8 @@ fn every_sum_is_that_of_the_pixels() {
     assert_eq!(survey.points.iter().filter(|point| point.class == 1).count(), 400);
 
     // Scenes are 500 apart and alike otherwise: the middle one lies between the others, the outer ones 750 from the rest's mean.
-    let shift = |scene: usize| survey.scenes[scene].shift(&survey)[0].unwrap();
+    let shifts = survey.shifts();
+    let shift = |scene: usize| shifts[scene][0].unwrap();
     assert!(
         shift(1).abs() < 1e-9 && shift(0) < -1.0 && (shift(0) + shift(2)).abs() < 1e-9,
         "{} {}",

@@ -8,19 +8,15 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 use swath_catalog::pairing::LabelKind;
 use swath_catalog::publish::write_json_atomically;
-use swath_catalog::{ItemId, Pair, Rewrites, Strictness, read_tree};
+use swath_catalog::{ItemId, Pair, Tree};
 use swath_loader::survey::{SceneBand, SceneSurvey};
 use swath_loader::{BandSource, Dataset, Survey};
-
-use crate::settings::Settings;
 
 const RASTER_V1: &str = "https://stac-extensions.github.io/raster/v1.1.0/schema.json";
 const RASTER_V2: &str = "https://stac-extensions.github.io/raster/v2.0.0/schema.json";
 
 /// Writes into all items of the pairs that are files; gives how many.
-pub(super) fn write(settings: &Settings, pairs: &[Pair], dataset: &Dataset, survey: &Survey) -> Result<usize> {
-    let rewrites = Rewrites::parse(&settings.rewrite)?;
-    let tree = read_tree(&settings.catalog.to_string_lossy(), &rewrites, Strictness::Strict)?;
+pub(super) fn write(tree: &Tree, pairs: &[Pair], dataset: &Dataset, survey: &Survey) -> Result<usize> {
     let files: BTreeMap<ItemId, PathBuf> =
         tree.items.iter().filter_map(|item| Some((item.item_id(), item.href().as_file()?.to_owned()))).collect();
     let mut documents: BTreeMap<PathBuf, Value> = BTreeMap::new();

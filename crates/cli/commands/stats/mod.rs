@@ -70,7 +70,8 @@ struct Stats<'a> {
 pub(crate) fn run(args: &StatsArgs) -> Result<()> {
     let mut settings = Settings::read(&args.config, &args.overrides)?;
     settings.reading = args.reading.over(&settings.reading);
-    let pairs = crate::dataset::read_pairs(&settings)?;
+    let tree = crate::dataset::read_catalog(&settings)?;
+    let pairs = crate::dataset::pairs_of(&tree)?;
     // Where the bands are left to the network, its item names them; a dataset can be looked at before there is one.
     let network = if settings.recipe.bands.is_empty() { Network::open(&settings.model).ok() } else { None };
     let card = network.as_ref().and_then(|network| network.card.as_ref());
@@ -80,7 +81,7 @@ pub(crate) fn run(args: &StatsArgs) -> Result<()> {
     let survey = dataset.survey(&options)?;
     crate::reading::tell_failed(&dataset.failed_blocks());
 
-    let shifts: Vec<Vec<Option<f64>>> = survey.scenes.iter().map(|scene| scene.shift(&survey)).collect();
+    let shifts = survey.shifts();
     let footprints = footprints(&dataset, &survey)?;
     let warnings = warnings::of(&survey, &shifts, &footprints);
     let made_at = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
@@ -104,7 +105,7 @@ pub(crate) fn run(args: &StatsArgs) -> Result<()> {
     };
     write_dataset_html(&page, &args.out.join("report.html"))?;
     if args.write_stac {
-        let items = into_stac::write(&settings, &pairs, &dataset, &survey)?;
+        let items = into_stac::write(&tree, &pairs, &dataset, &survey)?;
         tracing::info!("{items} items now hold statistics");
     }
     if args.json {

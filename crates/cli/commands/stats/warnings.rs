@@ -3,6 +3,7 @@
 use serde::Serialize;
 use swath_loader::survey::SceneSurvey;
 use swath_loader::{Part, Survey};
+use swath_raster::Bounds;
 
 use crate::report::Footprint;
 
@@ -72,12 +73,13 @@ fn classes(survey: &Survey, found: &mut Vec<Warning>) {
 /// Images of different parts on the same ground. Images that are divided inside are divided alike, so that only those wholly
 /// in one part can do that.
 fn overlaps(footprints: &[Footprint], found: &mut Vec<Warning>) {
-    let mut boxes: Vec<([f64; 4], &Footprint)> =
-        footprints.iter().filter(|f| f.parts.len() == 1).map(|f| (bounds(&f.outline), f)).collect();
-    boxes.sort_by(|a, b| a.0[0].total_cmp(&b.0[0]));
+    let whole = footprints.iter().filter(|footprint| footprint.parts.len() == 1);
+    let mut boxes: Vec<(Bounds, &Footprint)> =
+        whole.filter_map(|footprint| Some((footprint.bounds()?, footprint))).collect();
+    boxes.sort_by(|a, b| a.0.min_x.total_cmp(&b.0.min_x));
     let mut pairs = Vec::new();
     for (index, (own, first)) in boxes.iter().enumerate() {
-        for (other, second) in boxes[index + 1..].iter().take_while(|(other, _)| other[0] < own[2]) {
+        for (other, second) in boxes[index + 1..].iter().take_while(|(other, _)| other.min_x < own.max_x) {
             if first.parts != second.parts && shared_area(own, other) > 0.01 {
                 pairs.push(format!("'{}' ({}) and '{}' ({})", first.id, first.parts[0], second.id, second.parts[0]));
             }
@@ -92,17 +94,10 @@ fn overlaps(footprints: &[Footprint], found: &mut Vec<Warning>) {
     }
 }
 
-fn bounds(outline: &[[f64; 2]]) -> [f64; 4] {
-    let empty = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
-    outline.iter().fold(empty, |b, p| [b[0].min(p[0]), b[1].min(p[1]), b[2].max(p[0]), b[3].max(p[1])])
-}
-
 /// Area that two boxes share, of the smaller one.
-fn shared_area(a: &[f64; 4], b: &[f64; 4]) -> f64 {
-    let width = (a[2].min(b[2]) - a[0].max(b[0])).max(0.0);
-    let height = (a[3].min(b[3]) - a[1].max(b[1])).max(0.0);
-    let area = |c: &[f64; 4]| (c[2] - c[0]) * (c[3] - c[1]);
-    width * height / area(a).min(area(b)).max(f64::MIN_POSITIVE)
+fn shared_area(a: &Bounds, b: &Bounds) -> f64 {
+    let area = |b: Bounds| (b.max_x - b.min_x) * (b.max_y - b.min_y);
+    a.intersection(b).map_or(0.0, area) / area(*a).min(area(*b)).max(f64::MIN_POSITIVE)
 }
 
 /// Bands whose numbers look as if they were in other units than their neighbours', or scaled twice.
@@ -290,8 +285,7 @@ mod tests {
     }
 
     fn kinds(survey: &Survey, footprints: &[Footprint]) -> Vec<&'static str> {
-        let shifts: Vec<_> = survey.scenes.iter().map(|scene| scene.shift(survey)).collect();
-        of(survey, &shifts, footprints).iter().map(|warning| warning.kind).collect()
+        of(survey, &survey.shifts(), footprints).iter().map(|warning| warning.kind).collect()
     }
 
     #[test]

@@ -3,24 +3,13 @@
 use swath_loader::Survey;
 use swath_loader::statistics::BandStatistics;
 
-use super::super::model::BandHistogram;
 use super::super::svg::escape;
 use super::super::training::{decimals, histogram};
 
 /// Histograms and percentiles of the first part, which is that for training where there is one.
 pub(super) fn section(survey: &Survey) -> Option<String> {
     let part = survey.parts.first().filter(|part| !part.statistics.bands.is_empty())?;
-    let figure = |band: &BandStatistics| {
-        histogram(&BandHistogram {
-            name: band.name.clone(),
-            note: String::new(),
-            range: [band.histogram.min, band.histogram.max],
-            counts: band.histogram.buckets.clone(),
-            mean: band.mean,
-            std: band.std,
-        })
-    };
-    let figures: String = part.statistics.bands.iter().map(figure).collect();
+    let figures: String = part.statistics.bands.iter().map(|band| histogram(&band.into())).collect();
     let rows: String = part.statistics.bands.iter().map(row).collect();
     let head: String = PERCENTILES.iter().map(|percent| format!(r#"<th scope="col">{percent} %</th>"#)).collect();
     Some(format!(

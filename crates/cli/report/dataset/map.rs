@@ -7,22 +7,16 @@ use super::super::svg::{Axis, Chart};
 use super::Footprint;
 use swath_loader::Part;
 use swath_loader::split::PARTS;
+use swath_raster::Bounds;
 
 /// Drawn smaller than so many units, an image is marked by a dot.
 const DOT: f64 = 3.0;
 
 /// The section, or nothing without images.
 pub(super) fn section(footprints: &[Footprint]) -> Option<String> {
-    let points = || footprints.iter().flat_map(|footprint| &footprint.outline);
-    let bounds = |axis: usize| {
-        points().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| {
-            (low.min(point[axis]), high.max(point[axis]))
-        })
-    };
-    let ((west, east), (south, north)) = (bounds(0), bounds(1));
-    if !(west.is_finite() && south.is_finite()) {
-        return None;
-    }
+    let corners = footprints.iter().filter_map(Footprint::bounds);
+    let corners = corners.flat_map(|b| [(b.min_x, b.min_y), (b.max_x, b.max_y)]);
+    let [west, south, east, north] = Bounds::of_points(corners)?.to_array();
     // One degree of longitude is shorter than one of latitude by the cosine of the latitude.
     let squeeze = ((south + north) / 2.0).to_radians().cos().abs().max(0.01);
     let (width, height) = (((east - west) * squeeze).max(1e-6), (north - south).max(1e-6));

@@ -7,10 +7,11 @@ mod scatter;
 mod scenes;
 
 use swath_loader::{Part, Survey};
+use swath_raster::Bounds;
 
 use super::frame::{self, Frame};
 use super::model::Class;
-use super::scores::grouped;
+use super::scores::{grouped, swatch};
 use super::svg::escape;
 
 /// Everything that the report of a dataset shows.
@@ -42,6 +43,13 @@ pub(crate) struct Footprint {
     pub(crate) parts: Vec<Part>,
     /// Closed ring of longitude and latitude in degrees.
     pub(crate) outline: Vec<[f64; 2]>,
+}
+
+impl Footprint {
+    /// The smallest box of longitudes and latitudes around it.
+    pub(crate) fn bounds(&self) -> Option<Bounds> {
+        Bounds::of_points(self.outline.iter().map(|point| (point[0], point[1])))
+    }
 }
 
 /// The whole page.
@@ -94,13 +102,6 @@ fn warnings(warnings: &[String]) -> Option<String> {
     (!warnings.is_empty()).then(|| format!("<ul>{items}</ul>"))
 }
 
-/// Coloured square and name of a class.
-fn class_name(report: &DatasetReport<'_>, index: usize) -> String {
-    let colour = report.classes.get(index).map_or([0x80; 3], |class| class.colour);
-    let name = report.survey.classes.get(index).map_or("", String::as_str);
-    format!(r#"<span class="swatch" style="background:{}"></span>{}"#, super::palette::hex(colour), escape(name))
-}
-
 /// Shares of the classes, part beside part.
 fn classes(report: &DatasetReport<'_>) -> Option<String> {
     let parts = &report.survey.parts;
@@ -129,7 +130,11 @@ fn classes(report: &DatasetReport<'_>) -> Option<String> {
                 )
             })
             .collect();
-        format!(r#"<tr><th scope="row">{}</th>{cells}</tr>"#, class_name(report, index))
+        format!(
+            r#"<tr><th scope="row">{}{}</th>{cells}</tr>"#,
+            swatch(&report.classes, index),
+            escape(&report.survey.classes[index])
+        )
     };
     let rows: String = (0..report.survey.classes.len()).map(row).collect();
     let rest: Vec<String> = parts

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::palette::hex;
 use super::super::svg::{Axis, Chart, escape};
-use super::{DatasetReport, class_name};
+use super::DatasetReport;
 
 const SIZE: [f64; 2] = [380.0, 300.0];
 const MARGIN: [f64; 4] = [44.0, 30.0, 10.0, 36.0];
@@ -50,15 +50,14 @@ pub(super) fn section(report: &DatasetReport<'_>) -> Option<String> {
         .map(|class| {
             let colour = hex(report.classes.get(class).map_or([0x80; 3], |class| class.colour));
             let shape = SHAPES[class % SHAPES.len()];
-            let name = class_name(report, class);
-            let name = name.split("</span>").last().unwrap_or_default();
+            let name = escape(&report.survey.classes[class]);
             format!(r#"<li><svg viewBox="0 0 10 10" style="width:.9rem" aria-hidden="true"><path d="M5 5{shape}" fill="{colour}" stroke="{colour}" stroke-width="1"/></svg>{name}</li>"#)
         })
         .collect();
     let left_out = if outside > 0 { format!(" {outside} lie outside of the picture.") } else { String::new() };
     Some(format!(
         r#"<ul class="legend" aria-label="Classes">{legend}</ul><figure style="max-width:40rem">{svg}<figcaption>{} pixels picked by chance, up to as many of each class, whatever its share.{left_out} Where classes lie apart, these two bands tell them apart pixel by pixel; where they lie upon each other, a network needs shape and context.</figcaption></figure>"#,
-        escape(&points.len().to_string())
+        points.len()
     ))
 }
 

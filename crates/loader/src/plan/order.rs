@@ -70,7 +70,7 @@ fn lanes(stripes: Vec<Vec<Chip>>, interleave: usize) -> Vec<Vec<Chip>> {
 
 /// One chip of a lane after the other, each time of that which has come least far.
 fn in_turn(lanes: &[Vec<Chip>]) -> Vec<Chip> {
-    // The middle of a chip's share of its lane, as a fraction over the lane's length: compared exactly as cross products.
+    // The middle of a chip's share of its lane, in units of 2^-64 of the lane.
     let mut order: Vec<(u128, usize, usize)> = Vec::new();
     for (number, lane) in lanes.iter().enumerate() {
         let length = lane.len() as u128;

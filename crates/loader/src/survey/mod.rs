@@ -8,6 +8,7 @@ mod gather;
 mod moments;
 mod points;
 
+use moments::Group;
 use serde::{Deserialize, Serialize};
 
 use crate::Dataset;
@@ -122,16 +123,28 @@ impl From<BandStatistics> for SceneBand {
     }
 }
 
-impl SceneSurvey {
-    /// How far each band's mean lies from that of all other images, in standard deviations of these; `None` where there are no
-    /// others, or they have one value only. Positive where this image is brighter.
-    pub fn shift(&self, survey: &Survey) -> Vec<Option<f64>> {
-        let of_band = |(index, own): (usize, &SceneBand)| {
-            let others = survey.scenes.iter().filter(|scene| scene.id != self.id).filter_map(|s| s.bands.get(index));
-            let (count, mean, std) = moments::pooled(others.map(|band| (band.count, band.mean, band.std)))?;
-            (own.count > 0 && count > 0 && std > 0.0).then(|| (own.mean - mean) / std)
-        };
-        self.bands.iter().enumerate().map(of_band).collect()
+impl Survey {
+    /// For each image, how far each band's mean lies from that of all other images, in standard deviations of these; `None`
+    /// where there are no others, or they have one value only. Positive where the image is brighter.
+    pub fn shifts(&self) -> Vec<Vec<Option<f64>>> {
+        let mut shifts = vec![Vec::with_capacity(self.bands.len()); self.scenes.len()];
+        for band in 0..self.bands.len() {
+            let of_scene = |scene: &SceneSurvey| {
+                scene.bands.get(band).map_or_else(Group::default, |band| Group::new(band.count, band.mean, band.std))
+            };
+            let own: Vec<Group> = self.scenes.iter().map(of_scene).collect();
+            // All images behind each one, and, going on, all before it: what is neither is the image itself.
+            let mut behind = vec![Group::default(); own.len() + 1];
+            for at in (0..own.len()).rev() {
+                behind[at] = behind[at + 1].and(own[at]);
+            }
+            let mut before = Group::default();
+            for (at, own) in own.into_iter().enumerate() {
+                shifts[at].push(own.shift_from(before.and(behind[at + 1])));
+                before = before.and(own);
+            }
+        }
+        shifts
     }
 }
 

@@ -66,16 +66,41 @@ fn position(i: usize, j: usize, bands: usize) -> usize {
     i * bands - i * i.saturating_sub(1) / 2 - i + j
 }
 
-/// Number, mean and standard deviation of groups given by theirs; `None` without a group.
-pub(super) fn pooled(groups: impl Iterator<Item = (u64, f64, f64)> + Clone) -> Option<(u64, f64, f64)> {
-    let count: u64 = groups.clone().map(|(count, ..)| count).sum();
-    if count == 0 {
-        return None;
+/// Number, mean and variance of some values.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Group {
+    count: u64,
+    mean: f64,
+    variance: f64,
+}
+
+impl Group {
+    pub(super) fn new(count: u64, mean: f64, std: f64) -> Self {
+        Self { count, mean, variance: std * std }
     }
-    let share = |own: u64| own as f64 / count as f64;
-    let mean: f64 = groups.clone().map(|(own, mean, _)| share(own) * mean).sum();
-    let variance: f64 = groups.map(|(own, m, std)| share(own) * (std * std + (m - mean) * (m - mean))).sum();
-    Some((count, mean, variance.max(0.0).sqrt()))
+
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        let count = self.count + other.count;
+        if count == 0 {
+            return self;
+        }
+        let share = other.count as f64 / count as f64;
+        let distance = other.mean - self.mean;
+        let within = self.variance * (1.0 - share) + other.variance * share;
+        Self {
+            count,
+            mean: self.mean + distance * share,
+            variance: within + distance * distance * share * (1.0 - share),
+        }
+    }
+
+    /// Distance of the mean from that of `others`, in standard deviations of these; `None` where one side has no values, or
+    /// the others one value only.
+    pub(super) fn shift_from(self, others: Self) -> Option<f64> {
+        let std = others.variance.max(0.0).sqrt();
+        (self.count > 0 && others.count > 0 && std > 0.0).then(|| (self.mean - others.mean) / std)
+    }
 }
 
 #[cfg(test)]
@@ -114,8 +139,8 @@ mod tests {
     #[test]
     fn groups_pool_to_the_deviation_of_all() {
         // 1, 3 and 5, 7: mean 4, deviation sqrt(5).
-        let (count, mean, std) = pooled([(2, 2.0, 1.0), (2, 6.0, 1.0)].into_iter()).unwrap();
+        let Group { count, mean, variance } = Group::new(2, 2.0, 1.0).and(Group::new(2, 6.0, 1.0));
         assert_eq!((count, mean), (4, 4.0));
-        assert!((std - 5f64.sqrt()).abs() < 1e-12);
+        assert!((variance.sqrt() - 5f64.sqrt()).abs() < 1e-12);
     }
 }

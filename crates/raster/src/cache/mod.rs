@@ -7,8 +7,8 @@ mod slot;
 
 pub(crate) use slot::{Claim, Slot};
 
-use crate::Samples;
 use crate::window::{Block, Blocks, ReadPlan};
+use crate::{Samples, with_samples};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -127,9 +127,11 @@ impl BlockCache {
         self.lock().keep(key, block);
     }
 
-    /// A dropped block to be written over.
-    pub(crate) fn spare(&self) -> Option<Samples> {
-        self.lock().spare.pop()
+    /// A dropped block of as many values, to be written over.
+    pub(crate) fn spare(&self, values: usize) -> Option<Samples> {
+        let spare = &mut self.lock().spare;
+        let at = spare.iter().position(|samples| with_samples!(samples, array => array.len()) == values)?;
+        Some(spare.swap_remove(at))
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -183,9 +185,11 @@ impl Table {
                 self.clock.push_back(candidate);
             } else if let Some(entry) = self.held.remove(&candidate) {
                 self.statistics.held_bytes -= entry.block.samples.size_bytes() as u64;
-                if self.spare.len() < SPARE
-                    && let Ok(block) = Arc::try_unwrap(entry.block)
-                {
+                if let Ok(block) = Arc::try_unwrap(entry.block) {
+                    // The oldest gives way: sizes that nobody asks for do not stay.
+                    if self.spare.len() == SPARE {
+                        self.spare.remove(0);
+                    }
                     self.spare.push(block.samples);
                 }
             }

@@ -11,7 +11,7 @@ mod unpack;
 use crate::header::{Compression, Level, SampleFormat};
 use crate::window::Block;
 use crate::{DType, Sample, Samples};
-use bytemuck::cast_vec;
+use bytemuck::{AnyBitPattern, NoUninit, cast_vec};
 use half::f16;
 use ndarray::Array3;
 use std::borrow::Cow;
@@ -73,6 +73,12 @@ fn in_bit_order<'a>(level: &Level, compressed: &'a [u8]) -> Cow<'a, [u8]> {
     }
 }
 
+/// Values of block `index`, over all of its bands.
+pub(crate) fn value_count(level: &Level, index: usize) -> usize {
+    let (bands, rows, cols) = Shape::of(level, index).dim();
+    bands * rows * cols
+}
+
 /// A block in which every value is `value`: what a sparse file leaves out.
 pub(crate) fn constant(level: &Level, dtype: DType, index: usize, value: f64) -> Block {
     Block { samples: Samples::filled(dtype, Shape::of(level, index).dim(), value) }
@@ -81,32 +87,20 @@ pub(crate) fn constant(level: &Level, dtype: DType, index: usize, value: f64) ->
 fn samples(level: &Level, shape: Shape, raw: &mut [u8], spare: Option<Samples>) -> Result<Samples, Reason> {
     let order = unpack::Order { shape, predictor: level.predictor, is_big_endian: level.is_big_endian };
     match (level.format, level.bits) {
-        (SampleFormat::Unsigned, 8) => shaped(shape, unpack::words(&order, raw, room::<u8>(spare))),
-        (SampleFormat::Unsigned, 16) => shaped(shape, unpack::words(&order, raw, room::<u16>(spare))),
-        (SampleFormat::Unsigned, 32) => shaped(shape, unpack::words(&order, raw, room::<u32>(spare))),
-        (SampleFormat::Unsigned, 64) => shaped(shape, unpack::words(&order, raw, room::<u64>(spare))),
-        (SampleFormat::Signed, 8) => {
-            shaped::<i8>(shape, cast_vec(unpack::words::<u8>(&order, raw, cast_vec(room::<i8>(spare)))))
-        }
-        (SampleFormat::Signed, 16) => {
-            shaped::<i16>(shape, cast_vec(unpack::words::<u16>(&order, raw, cast_vec(room::<i16>(spare)))))
-        }
-        (SampleFormat::Signed, 32) => {
-            shaped::<i32>(shape, cast_vec(unpack::words::<u32>(&order, raw, cast_vec(room::<i32>(spare)))))
-        }
-        (SampleFormat::Signed, 64) => {
-            shaped::<i64>(shape, cast_vec(unpack::words::<u64>(&order, raw, cast_vec(room::<i64>(spare)))))
-        }
+        (SampleFormat::Unsigned, 8) => whole::<u8, u8>(&order, raw, spare),
+        (SampleFormat::Unsigned, 16) => whole::<u16, u16>(&order, raw, spare),
+        (SampleFormat::Unsigned, 32) => whole::<u32, u32>(&order, raw, spare),
+        (SampleFormat::Unsigned, 64) => whole::<u64, u64>(&order, raw, spare),
+        (SampleFormat::Signed, 8) => whole::<i8, u8>(&order, raw, spare),
+        (SampleFormat::Signed, 16) => whole::<i16, u16>(&order, raw, spare),
+        (SampleFormat::Signed, 32) => whole::<i32, u32>(&order, raw, spare),
+        (SampleFormat::Signed, 64) => whole::<i64, u64>(&order, raw, spare),
         (SampleFormat::Float, 16) => {
             let halves = unpack::words::<u16>(&order, raw, Vec::new());
             shaped::<f32>(shape, halves.into_iter().map(|half| f16::from_bits(half).to_f32()).collect())
         }
-        (SampleFormat::Float, 32) => {
-            shaped::<f32>(shape, cast_vec(unpack::words::<u32>(&order, raw, cast_vec(room::<f32>(spare)))))
-        }
-        (SampleFormat::Float, 64) => {
-            shaped::<f64>(shape, cast_vec(unpack::words::<u64>(&order, raw, cast_vec(room::<f64>(spare)))))
-        }
+        (SampleFormat::Float, 32) => whole::<f32, u32>(&order, raw, spare),
+        (SampleFormat::Float, 64) => whole::<f64, u64>(&order, raw, spare),
         (SampleFormat::Unsigned, bits @ 1..=7) => shaped::<u8>(shape, bits::unpack(shape, bits, raw)),
         (SampleFormat::Unsigned, bits @ 9..=15) => shaped::<u16>(shape, bits::unpack(shape, bits, raw)),
         (SampleFormat::Unsigned, bits @ 17..=31) => shaped::<u32>(shape, bits::unpack(shape, bits, raw)),
@@ -114,10 +108,15 @@ fn samples(level: &Level, shape: Shape, raw: &mut [u8], spare: Option<Samples>) 
     }
 }
 
-/// The memory of a block's values, where they are of this type; what it holds is of no meaning.
-fn room<T: Sample>(spare: Option<Samples>) -> Vec<T> {
-    let array = spare.and_then(|mut spare| T::of_mut(&mut spare).map(std::mem::take));
-    array.map_or_else(Vec::new, |array| array.into_raw_vec_and_offset().0)
+/// Values that are words as wide as themselves, in the memory of `spare` where that is of this type.
+fn whole<T: Sample + AnyBitPattern + NoUninit, W: unpack::Word + AnyBitPattern + NoUninit>(
+    order: &unpack::Order,
+    raw: &mut [u8],
+    spare: Option<Samples>,
+) -> Result<Samples, Reason> {
+    let room = spare.and_then(|mut spare| T::of_mut(&mut spare).map(std::mem::take));
+    let room = room.map_or_else(Vec::new, |array| array.into_raw_vec_and_offset().0);
+    shaped::<T>(order.shape, cast_vec(unpack::words::<W>(order, raw, cast_vec(room))))
 }
 
 fn shaped<T: Sample>(shape: Shape, values: Vec<T>) -> Result<Samples, Reason> {

@@ -44,7 +44,10 @@ impl Fetched {
 
     fn decode_one(&self, key: BlockKey, bytes: &[u8]) -> std::result::Result<Block, String> {
         match self.plan.level_of(key) {
-            Some(level) => decode::decode(level, key.block, bytes, self.cache.spare()),
+            Some(level) => {
+                let spare = self.cache.spare(decode::value_count(level, key.block));
+                decode::decode(level, key.block, bytes, spare)
+            }
             None => Err("there is no such level".to_owned()),
         }
     }
