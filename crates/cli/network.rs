@@ -105,7 +105,7 @@ impl Card {
             known.cloned().unwrap_or_else(|| Band::named(band.name()))
         });
         let bands: Vec<Band> = bands.collect();
-        let scaling = match &input.value_scaling {
+        let scaling = match &input.scaling() {
             Some(scaling) => Some(normaliser(scaling, bands.len()).with_context(|| format!("{}", path.display()))?),
             None => None,
         };

@@ -138,13 +138,15 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// A checksum of a kind that swath cannot compute.
-    #[error("{}: its checksum `{checksum}` is no SHA-256 multihash (1220 and 64 digits), and cannot be compared", path.display())]
+    /// A checksum that is none, or of a kind that swath cannot compute.
+    #[error("{}: its checksum `{checksum}` cannot be compared: {reason}", path.display())]
     Checksum {
         /// The file.
         path: PathBuf,
         /// The checksum as the item gives it.
         checksum: String,
+        /// Why not.
+        reason: String,
     },
     /// A question makes no sense.
     #[error("{part}: {reason}")]

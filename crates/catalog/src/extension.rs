@@ -16,6 +16,14 @@ pub trait Extension: Serialize + DeserializeOwned {
     const FAMILY: &'static str;
     /// The prefix of the extension's fields, with the colon.
     const PREFIX: &'static str;
+
+    /// Whether the struct says what the extension allows: reading is lenient, what is written must be right.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check(&self) -> std::result::Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Whether the item names a version of the extension `E`.
@@ -58,16 +66,12 @@ pub fn read_fields<E: Extension>(owner: &str, fields: &Map<String, Value>) -> Re
 /// Writes an extension's fields into a JSON object, over what is there.
 ///
 /// # Errors
-/// [`Error::Field`] when the struct holds what JSON cannot say, such as NaN in a number.
+/// [`Error::Field`] when the struct says what the extension does not allow, or what JSON cannot say.
 pub fn write_fields<E: Extension>(extension: &E, owner: &str, fields: &mut Map<String, Value>) -> Result<()> {
-    match serde_json::to_value(extension) {
-        Ok(Value::Object(own)) => {
-            fields.extend(own);
-            Ok(())
-        }
-        Ok(_) => Ok(()),
-        Err(error) => {
-            Err(Error::Field { item: owner.to_owned(), field: format!("{}*", E::PREFIX), reason: error.to_string() })
-        }
+    let wrong = |reason| Error::Field { item: owner.to_owned(), field: format!("{}*", E::PREFIX), reason };
+    extension.check().map_err(wrong)?;
+    if let Value::Object(own) = serde_json::to_value(extension).map_err(|error| wrong(error.to_string()))? {
+        fields.extend(own);
     }
+    Ok(())
 }

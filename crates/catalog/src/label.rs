@@ -64,7 +64,16 @@ pub struct Count {
     pub count: u64,
 }
 
-/// Counts (and statistics, carried along in `other`) of one property.
+/// A number about a property that is no class: `mean`, `max`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Statistic {
+    /// What the number is.
+    pub name: String,
+    /// The number.
+    pub value: f64,
+}
+
+/// Counts and statistics of one property.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Overview {
     /// The property counted.
@@ -73,6 +82,9 @@ pub struct Overview {
     /// How often each class occurs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counts: Vec<Count>,
+    /// Numbers about a property that is no class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statistics: Vec<Statistic>,
     /// Fields that this struct does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -126,4 +138,24 @@ impl Extension for Label {
     const SCHEMA: &'static str = "https://stac-extensions.github.io/label/v1.0.1/schema.json";
     const FAMILY: &'static str = "https://stac-extensions.github.io/label/";
     const PREFIX: &'static str = "label:";
+
+    fn check(&self) -> Result<(), String> {
+        if self.description.is_empty() {
+            return Err("label:description is empty".to_owned());
+        }
+        if self.properties.as_ref().is_some_and(Vec::is_empty) {
+            return Err("label:properties is an empty list; null is what rasters have".to_owned());
+        }
+        for entry in &self.classes {
+            let named = entry.name.as_ref().is_some_and(|name| !name.is_empty());
+            if named != (self.label_type == LabelType::Vector) {
+                return Err("label:classes names a property for vector labels, and null for raster labels".to_owned());
+            }
+            let numbers = entry.classes.iter().filter(|class| matches!(class, ClassName::Number(_))).count();
+            if entry.classes.is_empty() || (numbers > 0 && numbers < entry.classes.len()) {
+                return Err("label:classes must hold names or numbers, and not both".to_owned());
+            }
+        }
+        Ok(())
+    }
 }

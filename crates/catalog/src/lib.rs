@@ -3,6 +3,7 @@
 pub mod bands;
 pub mod classification;
 mod document;
+pub mod eo;
 pub mod error;
 pub mod extension;
 pub mod file;
@@ -15,7 +16,9 @@ pub mod mlm;
 pub mod pairing;
 pub mod projection;
 pub mod publish;
+pub mod raster;
 pub mod repair;
+pub mod schema;
 pub mod search;
 pub mod snapshot;
 pub mod source;

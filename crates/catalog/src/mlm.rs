@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+mod older;
+
 use crate::{bands::DataType, classification::Class, extension::Extension};
 
 /// The role of the asset that is the model.
@@ -82,6 +84,33 @@ impl Extension for Mlm {
     const SCHEMA: &'static str = "https://stac-extensions.github.io/mlm/v1.5.2/schema.json";
     const FAMILY: &'static str = "https://stac-extensions.github.io/mlm/";
     const PREFIX: &'static str = "mlm:";
+
+    fn check(&self) -> Result<(), String> {
+        let inner = self.name.chars().all(|c| c.is_ascii_alphanumeric() || c.is_whitespace() || "_.-".contains(c));
+        let ends = self.name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && self.name.ends_with(|c: char| c.is_ascii_alphanumeric());
+        if self.name.len() < 3 || !inner || !ends {
+            return Err(format!(
+                "mlm:name `{}` must begin with a letter, end in a letter or digit, and have letters, digits, spaces, _ . - between",
+                self.name
+            ));
+        }
+        let structures = self.input.iter().map(|input| &input.input).chain(self.output.iter().map(|out| &out.result));
+        match structures.into_iter().find(|structure| structure.shape.len() != structure.dim_order.len()) {
+            Some(structure) => {
+                Err(format!("{} sizes and {} dimensions", structure.shape.len(), structure.dim_order.len()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl ModelInput {
+    /// What is done to pixel values: `value_scaling`, else what versions before 1.3 said by `norm_type` and `statistics`.
+    #[must_use]
+    pub fn scaling(&self) -> Option<Vec<ValueScaling>> {
+        self.value_scaling.clone().or_else(|| older::scaling(&self.other))
+    }
 }
 
 /// One input of a model.

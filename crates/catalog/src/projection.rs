@@ -19,6 +19,15 @@ pub struct Projection {
     /// The CRS as WKT 2.
     #[serde(default, rename = "proj:wkt2", skip_serializing_if = "Option::is_none")]
     pub wkt2: Option<String>,
+    /// The CRS as PROJJSON.
+    #[serde(default, rename = "proj:projjson", skip_serializing_if = "Option::is_none")]
+    pub projjson: Option<Value>,
+    /// The footprint as a GeoJSON geometry in units of the CRS.
+    #[serde(default, rename = "proj:geometry", skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<Value>,
+    /// The middle of the footprint: `lat` and `lon` in degrees.
+    #[serde(default, rename = "proj:centroid", skip_serializing_if = "Option::is_none")]
+    pub centroid: Option<Value>,
     /// West, south, east, north in units of the CRS.
     #[serde(default, rename = "proj:bbox", skip_serializing_if = "Option::is_none")]
     pub bbox: Option<Vec<f64>>,
@@ -52,4 +61,17 @@ impl Extension for Projection {
     const SCHEMA: &'static str = "https://stac-extensions.github.io/projection/v2.0.0/schema.json";
     const FAMILY: &'static str = "https://stac-extensions.github.io/projection/";
     const PREFIX: &'static str = "proj:";
+
+    fn check(&self) -> Result<(), String> {
+        if self.epsg.is_some() {
+            return Err("proj:epsg is of version 1; version 2 writes proj:code".to_owned());
+        }
+        if self.bbox.as_ref().is_some_and(|bbox| !matches!(bbox.len(), 4 | 6)) {
+            return Err("proj:bbox must have 4 or 6 numbers".to_owned());
+        }
+        match &self.transform {
+            Some(transform) if !matches!(transform.len(), 6 | 9) => Err("proj:transform must have 6 or 9 numbers".to_owned()),
+            _ => Ok(()),
+        }
+    }
 }

@@ -5,7 +5,10 @@
 //! its file says, which a reader of pixels has to supply.
 
 mod assets;
+mod class;
+mod conformance;
 mod dates;
+mod geometry;
 mod labels;
 mod shape;
 
@@ -16,6 +19,9 @@ use serde::Serialize;
 use crate::{href::Href, item::Item, source::tree::Tree};
 
 pub use assets::{FileFacts, against_file};
+pub use class::Class;
+pub use conformance::conformance;
+pub use geometry::labels_outside;
 
 /// How much an assumption may matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -78,6 +84,14 @@ pub enum FindingKind {
     DoubtfulDatetime,
     /// A file whose checksum is not the item's.
     Checksum,
+    /// The core specification or an extension does not allow it.
+    Schema,
+    /// The STAC version or an extension that nothing here can check.
+    NotChecked,
+    /// A file that is not laid out to be read in parts from afar.
+    FileLayout,
+    /// Labels that lie outside of the image they belong to.
+    OutsideImage,
 }
 
 /// One thing that was wrong, and what was made of it.

@@ -3,6 +3,7 @@
 mod band;
 mod blocks;
 mod bytes;
+mod cog;
 mod complete;
 mod directory;
 mod level;
