@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands;
+use crate::failure::ErrorFormat;
 
 /// Fine-tunes segmentation networks on labelled satellite images found through STAC.
 #[derive(Debug, Parser)]
@@ -11,6 +12,10 @@ pub(crate) struct Args {
     /// Show more of what happens (-v: progress of each stage, -vv: everything).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+
+    /// How a failure is written to standard error; see docs/scripts.md for kinds and exit codes.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) error_format: ErrorFormat,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -45,6 +50,10 @@ pub(crate) enum Command {
     Adapt(commands::adapt::AdaptArgs),
     /// Write the forward-and-backward graph of a network as ONNX.
     Gradients(commands::gradients::GradientsArgs),
+    /// Print the script by which a shell completes commands and options.
+    Completions(commands::completions::CompletionsArgs),
+    /// Write manual pages for swath and its commands.
+    Man(commands::man::ManArgs),
     /// Measure one stage on this machine; prints JSON.
     Bench(commands::bench::BenchArgs),
 }
@@ -66,9 +75,18 @@ impl Command {
             Self::Predict(args) => commands::predict::run(args),
             Self::Adapt(args) => commands::adapt::run(args),
             Self::Gradients(args) => commands::gradients::run(args),
+            Self::Completions(args) => commands::completions::run(args),
+            Self::Man(args) => commands::man::run(args),
             Self::Bench(args) => commands::bench::run(args),
         }
     }
+}
+
+/// Whether failures are asked for as JSON, looked up in arguments that may not parse.
+pub(crate) fn wants_json(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let arguments: Vec<_> = arguments.collect();
+    let apart = arguments.windows(2).any(|pair| pair[0] == "--error-format" && pair[1] == "json");
+    apart || arguments.iter().any(|argument| argument == "--error-format=json")
 }
 
 /// Sends log lines to standard error: warnings by default, more with `-v`, or as `SWATH_LOG` says.

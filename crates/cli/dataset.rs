@@ -1,7 +1,7 @@
 //! From settings to an opened dataset: catalog, pairs, and the recipe completed by what the network asks for.
 
 use anyhow::{Context, Result, ensure};
-use swath_catalog::pairing::{Pairing, Rules};
+use swath_catalog::pairing::Pairing;
 use swath_catalog::{Pair, Rewrites, Strictness, Tree, read_tree};
 use swath_loader::{BandRef, Dataset, Normalise, Options, Recipe};
 
@@ -10,7 +10,7 @@ use crate::settings::Settings;
 
 /// Reads the pairs of a run's catalog.
 pub(crate) fn read_pairs(settings: &Settings) -> Result<Vec<Pair>> {
-    pairs_of(&read_catalog(settings)?)
+    pairs_of(settings, &read_catalog(settings)?)
 }
 
 /// Reads a run's catalog.
@@ -19,9 +19,9 @@ pub(crate) fn read_catalog(settings: &Settings) -> Result<Tree> {
     Ok(read_tree(&settings.catalog.to_string_lossy(), &rewrites, Strictness::Strict)?)
 }
 
-/// The pairs of a run's catalog.
-pub(crate) fn pairs_of(tree: &Tree) -> Result<Vec<Pair>> {
-    let pairing = Pairing::of(tree, &Rules::default())?;
+/// The pairs of a run's catalog, by the settings' rules.
+pub(crate) fn pairs_of(settings: &Settings, tree: &Tree) -> Result<Vec<Pair>> {
+    let pairing = Pairing::of(tree, &settings.labels.rules()?)?;
     for orphan in &pairing.orphans {
         tracing::info!(item = %orphan.item, reason = %orphan.reason, "not in any pair");
     }

@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod compute;
 mod dataset;
+mod failure;
 mod judge;
 mod landscape;
 mod network;
@@ -22,41 +23,29 @@ mod unet;
 mod whole_file;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    end_quietly_without_reader();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if error.use_stderr() && args::wants_json(std::env::args_os()) => {
+            return ExitCode::from(failure::tell_usage(&error));
+        }
+        Err(error) => error.exit(),
+    };
     args::init_logging(&args);
     match args.command.run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {}", on_one_line(&format!("{error:#}")));
-            if error.is::<commands::finetune::Interrupted>() { ExitCode::from(INTERRUPTED) } else { ExitCode::from(2) }
+        Err(error) => ExitCode::from(failure::tell(&error, args.error_format)),
+    }
+}
+
+/// `println!` panics where its reader has gone, as in `swath … | head -1`; that is no fault to be told.
+fn end_quietly_without_reader() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let message = info.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if message.starts_with("failed printing to stdout") {
+            std::process::exit(failure::BROKEN_PIPE.into());
         }
-    }
-}
-
-/// What a shell gives for a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
-
-/// Longest message shown, in characters; names out of a file may be of any length.
-const LONGEST_MESSAGE: usize = 2000;
-
-/// A message as one line, whatever a library made of it: a name out of a file must not move the terminal's cursor.
-fn on_one_line(message: &str) -> String {
-    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut shown = String::new();
-    for character in line.chars().take(LONGEST_MESSAGE) {
-        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
-    }
-    if line.chars().nth(LONGEST_MESSAGE).is_some() { shown + "…" } else { shown }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_one_short_line_without_control_characters() {
-        assert_eq!(on_one_line("node 'a\n\u{1b}[31m':  no"), "node 'a \\u{1b}[31m': no");
-        let long = on_one_line(&"a".repeat(3000));
-        assert_eq!((long.chars().count(), long.ends_with('…')), (LONGEST_MESSAGE + 1, true));
-    }
+        told(info);
+    }));
 }

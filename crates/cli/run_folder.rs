@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+use swath_catalog::{Href, Rewrites};
 use swath_loader::{Dataset, Normaliser, Statistics, Windows};
 use swath_train::Execution;
 use swath_train::fit::{Outcome, StepRecord};
@@ -111,6 +112,13 @@ impl FileRecord {
     /// Takes note of a file.
     pub(crate) fn of(path: &Path) -> Result<Self> {
         Ok(Self { path: path.to_owned(), sha256: crate::network::sha256_file(path)? })
+    }
+
+    /// Takes note of a catalog, by the file that stands for its address; the checksum of one that no file stands for is empty.
+    pub(crate) fn of_catalog(path: &Path, rewrites: &Rewrites) -> Result<Self> {
+        let href = rewrites.apply(&Href::parse(&path.to_string_lossy())?)?;
+        let sha256 = href.as_file().map(crate::network::sha256_file).transpose()?.unwrap_or_default();
+        Ok(Self { path: path.to_owned(), sha256 })
     }
 }
 

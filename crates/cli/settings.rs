@@ -2,7 +2,9 @@
 
 mod check;
 mod course;
+mod labels;
 mod losses;
+mod places;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,19 +19,20 @@ use swath_train::{Device, SessionOptions};
 use crate::compute::{ComputeArgs, Precision};
 use crate::reading::Reading;
 pub(crate) use course::{Keep, Metric, Thaw, Validation};
+pub(crate) use labels::Labels;
 pub(crate) use losses::{LossName, WeightedLoss};
 
 /// A whole run. Only `catalog`, `model` and `classes` have no default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The labelled STAC catalog: path of its `catalog.json` or `collection.json`.
+    /// The labelled STAC catalog: path or address of its `catalog.json` or `collection.json`.
     pub(crate) catalog: PathBuf,
     /// The network: an ONNX file, or the STAC item (MLM) that describes one.
     pub(crate) model: PathBuf,
     /// Class names in the order of their values.
     pub(crate) classes: Vec<String>,
-    /// Addresses that are to be looked for elsewhere, as `PREFIX=FOLDER`.
+    /// Addresses that are to be looked for elsewhere, as `PREFIX=FOLDER`; the folder is seen from that of the config.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) rewrite: Vec<String>,
     /// Colours of classes in maps and reports, six hexadecimal digits each, by class name.
@@ -38,6 +41,9 @@ pub(crate) struct Settings {
     /// Folder that the run is written to (default `runs/<name of the config file>`).
     #[serde(default)]
     pub(crate) out: PathBuf,
+    /// What is said about labels in place of the catalog.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub(crate) labels: Labels,
     /// How the labelled data becomes samples.
     #[serde(default)]
     pub(crate) recipe: Recipe,
@@ -241,9 +247,13 @@ impl Settings {
             self.out = Path::new("runs").join(config.file_stem().unwrap_or_default());
         }
         for path in [&mut self.catalog, &mut self.model, &mut self.out] {
-            *path = std::path::absolute(folder.join(&*path))
+            *path = places::anchored(folder, path)
                 .with_context(|| format!("{}: {} is no path", config.display(), path.display()))?;
         }
+        for rule in &mut self.rewrite {
+            *rule = places::anchored_rule(folder, rule)?;
+        }
+        self.labels.rules().with_context(|| format!("{}", config.display()))?;
         if let Some(cache) = &mut self.reading.cache_folder {
             *cache = std::path::absolute(folder.join(&*cache))
                 .with_context(|| format!("{}: {} is no path", config.display(), cache.display()))?;
@@ -267,8 +277,19 @@ impl Settings {
         self.training.check(self.classes.len()).with_context(|| format!("{}", config.display()))
     }
 
+    /// Adds rules `PREFIX=FOLDER` as they were typed, ahead of the config's own.
+    pub(crate) fn look_elsewhere(&mut self, rules: &[String]) -> Result<()> {
+        let typed = rules.iter().map(|rule| places::anchored_rule(Path::new(""), rule)).collect::<Result<Vec<_>>>()?;
+        self.rewrite.splice(0..0, typed);
+        Ok(())
+    }
+
     /// Takes another catalog: its file, or the folder that holds it.
     pub(crate) fn use_catalog(&mut self, catalog: &Path) -> Result<()> {
+        if places::is_address(catalog) {
+            catalog.clone_into(&mut self.catalog);
+            return Ok(());
+        }
         let catalog = std::path::absolute(catalog).with_context(|| format!("{} is no path", catalog.display()))?;
         let inside = ["catalog.json", "collection.json"].map(|name| catalog.join(name));
         self.catalog = inside.into_iter().find(|path| path.is_file()).unwrap_or(catalog);
@@ -279,7 +300,9 @@ impl Settings {
     pub(crate) fn to_toml_in(&self, folder: &Path) -> Result<String> {
         let mut settings = self.clone();
         for path in [&mut settings.catalog, &mut settings.model] {
-            *path = seen_from(folder, path);
+            if !places::is_address(path) {
+                *path = places::seen_from(folder, path);
+            }
         }
         settings.out = PathBuf::from(".");
         settings.to_toml()
@@ -379,14 +402,6 @@ pub(crate) fn optimizer(name: OptimizerName, weight_decay: f64, momentum: f64) -
         OptimizerName::Adam => Optimizer::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay },
         OptimizerName::Sgd => Optimizer::Sgd { momentum, dampening: 0.0, nesterov: false, weight_decay },
     }
-}
-
-/// An absolute path as seen from an absolute folder.
-fn seen_from(folder: &Path, path: &Path) -> PathBuf {
-    let (from, to): (Vec<_>, Vec<_>) = (folder.components().collect(), path.components().collect());
-    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    let up = std::iter::repeat_n(std::path::Component::ParentDir, from.len() - shared);
-    up.chain(to[shared..].iter().copied()).collect()
 }
 
 /// Sets one dotted key to a TOML value; what is not TOML is taken as text.

@@ -132,7 +132,8 @@ pub(crate) fn of_asset(asset: &Map<String, Value>, properties: Option<&Map<Strin
     if let Some(bands) = bands {
         return bands.iter().map(|band| band_of(band, asset)).collect();
     }
-    let spectral = listed(asset, "eo:bands").or_else(|| from_properties("eo:bands")).unwrap_or_default();
+    let spectral = listed(asset, "eo:bands").map(|own| positions_resolved(own, properties));
+    let spectral = spectral.or_else(|| from_properties("eo:bands")).unwrap_or_default();
     let stored = listed(asset, "raster:bands").or_else(|| from_properties("raster:bands")).unwrap_or_default();
     (0..spectral.len().max(stored.len()))
         .map(|index| {
@@ -143,6 +144,16 @@ pub(crate) fn of_asset(asset: &Map<String, Value>, properties: Option<&Map<Strin
             band_of(&Value::Object(fields), asset)
         })
         .collect()
+}
+
+/// Versions before 1.0 list positions in the item's `eo:bands` where later ones list bands.
+fn positions_resolved(own: Vec<Value>, properties: Option<&Map<String, Value>>) -> Vec<Value> {
+    let Some(all) = properties.and_then(|fields| fields.get("eo:bands")).and_then(Value::as_array) else { return own };
+    let band_at = |value: Value| match value.as_u64().and_then(|at| all.get(usize::try_from(at).ok()?)) {
+        Some(band) => band.clone(),
+        None => value,
+    };
+    own.into_iter().map(band_at).collect()
 }
 
 /// Reads one band leniently: a field of the wrong type counts as absent. What the asset says of all bands fills gaps.
@@ -219,6 +230,14 @@ mod tests {
         assert_eq!(blue.data_type, Some(DataType::UInt16));
         assert!(blue.answers_to("BLUE") && blue.answers_to("b02"));
         assert!(green.nodata.unwrap().is_nan());
+    }
+
+    #[test]
+    fn positions_of_older_versions_name_the_items_bands() {
+        let properties = json!({"eo:bands": [{"name": "B1"}, {"name": "B2"}, {"name": "B3"}]});
+        let found = bands(json!({"eo:bands": [2, 0]}), properties);
+        let names: Vec<_> = found.iter().filter_map(|band| band.name.as_deref()).collect();
+        assert_eq!(names, ["B3", "B1"]);
     }
 
     #[test]

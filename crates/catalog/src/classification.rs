@@ -48,7 +48,10 @@ impl Class {
     fn check(&self) -> Result<(), String> {
         let is_short = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if self.name.is_empty() || !self.name.chars().all(is_short) {
-            return Err(format!("the name `{}` of class {} is not made of letters, digits, - and _", self.name, self.value));
+            return Err(format!(
+                "the name `{}` of class {} is not made of letters, digits, - and _",
+                self.name, self.value
+            ));
         }
         match &self.color_hint {
             Some(hint) if hint.len() != 6 || !hint.chars().all(|c| c.is_ascii_hexdigit()) => {
@@ -105,7 +108,12 @@ impl Extension for Classification {
     const PREFIX: &'static str = "classification:";
 
     fn check(&self) -> Result<(), String> {
-        self.bitfields.iter().map(|field| &field.classes).chain([&self.classes]).flatten().try_for_each(Class::check)?;
+        self.bitfields
+            .iter()
+            .map(|field| &field.classes)
+            .chain([&self.classes])
+            .flatten()
+            .try_for_each(Class::check)?;
         match self.bitfields.iter().find(|field| field.length == 0 || field.classes.is_empty()) {
             Some(field) => Err(format!("the bit field at {} has no bits or no classes", field.offset)),
             None => Ok(()),

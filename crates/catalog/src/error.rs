@@ -1,5 +1,7 @@
 //! The one error type of this crate: each variant says what is wrong, where, and what to do about it.
 
+mod kind;
+
 use std::path::PathBuf;
 
 use crate::href::Href;

@@ -100,10 +100,8 @@ pub fn checksum(path: &Path) -> Result<String> {
 pub fn verify(path: &Path, expected: &str) -> Result<bool> {
     let failed = |reason: String| Error::Checksum { path: path.to_path_buf(), checksum: expected.to_owned(), reason };
     let expected = Multihash::parse(expected).map_err(failed)?;
-    let mut hasher = expected
-        .function
-        .hasher()
-        .ok_or_else(|| failed(format!("{} cannot be computed here", expected.function)))?;
+    let mut hasher =
+        expected.function.hasher().ok_or_else(|| failed(format!("{} cannot be computed here", expected.function)))?;
     read_through(path, |bytes| hasher.update(bytes))?;
     Ok(*hasher.finalize() == *expected.digest)
 }
@@ -148,7 +146,8 @@ mod tests {
         for expected in ABC {
             assert!(verify(file.path(), expected).unwrap() && Checksum::is_comparable(expected), "{expected}");
             assert!(verify(file.path(), &expected.to_uppercase()).unwrap());
-            let changed = format!("{}{}", &expected[..expected.len() - 1], if expected.ends_with('0') { '1' } else { '0' });
+            let changed =
+                format!("{}{}", &expected[..expected.len() - 1], if expected.ends_with('0') { '1' } else { '0' });
             assert!(!verify(file.path(), &changed).unwrap(), "{changed}");
         }
         let unknown = "1b20".to_owned() + &"0".repeat(64);

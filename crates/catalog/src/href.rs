@@ -176,14 +176,22 @@ fn has_scheme(text: &str) -> bool {
     })
 }
 
-/// Hrefs are percent-encoded by the letter of the specification and raw in many catalogs, so the raw reading is taken
-/// where such a file exists and the decoded one otherwise.
+/// Hrefs are percent-encoded by the letter of the specification and raw in many catalogs, and catalogs written on Windows have
+/// `\\` for `/`: the raw reading is taken where such a file exists, else the one with slashes where that exists, else the
+/// decoded one.
 fn existing_or_decoded(folder: &Path, reference: &str) -> PathBuf {
     let raw = normalize(&folder.join(reference));
-    if !reference.contains('%') || raw.exists() {
+    if !reference.contains(['%', '\\']) || raw.exists() {
         return raw;
     }
-    percent_decoded(reference).map_or(raw, |decoded| normalize(&folder.join(decoded)))
+    let decoded = percent_decoded(reference).map(|decoded| normalize(&folder.join(decoded)));
+    if reference.contains('\\') {
+        let slashed = percent_decoded(&reference.replace('\\', "/")).map(|slashed| normalize(&folder.join(slashed)));
+        if let Some(slashed) = slashed.filter(|slashed| slashed.exists()) {
+            return slashed;
+        }
+    }
+    decoded.unwrap_or(raw)
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Which image belongs to which label, and why.
 //!
-//! A label finds its images, in this order, by
+//! Where the user gives a rule ([`Rules::matching`]), that alone decides. Else a label finds its images, in this order, by
 //! 1. an item whose `derived_from` links carry `ml-aoi:role` (one label, one or more features: stacked as one input),
 //! 2. the label item's `source` links, narrowed by `label:assets`,
 //! 3. the item itself, when it carries image and label assets side by side,
@@ -16,10 +16,12 @@ mod footprint;
 mod images;
 mod labels;
 pub mod name;
+mod rule;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use regex::Regex;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -166,6 +168,8 @@ pub enum Reason {
     SameItem,
     /// Same footprint and same date.
     Footprint,
+    /// The user's rule captures the same in both ids.
+    Rule,
 }
 
 impl std::fmt::Display for Reason {
@@ -175,6 +179,7 @@ impl std::fmt::Display for Reason {
             Self::SourceLink => "source link of the label item",
             Self::SameItem => "image and label assets of one item",
             Self::Footprint => "same footprint and date",
+            Self::Rule => "rule over their ids",
         })
     }
 }
@@ -220,6 +225,8 @@ pub struct Rules {
     pub background: Option<String>,
     /// Never pair by footprint and date alone.
     pub links_only: bool,
+    /// A label belongs to the images in whose ids this captures the same, whatever the links say.
+    pub matching: Option<Regex>,
 }
 
 /// All pairs of a catalog, and what was left over.
@@ -240,8 +247,10 @@ impl Pairing {
     pub fn of(tree: &Tree, rules: &Rules) -> Result<Self> {
         let index = Index::new(tree);
         let mut found = Found::default();
-        for item in &tree.items {
-            found.derived(&index, item, rules)?;
+        if rules.matching.is_none() {
+            for item in &tree.items {
+                found.derived(&index, item, rules)?;
+            }
         }
         for item in &tree.items {
             found.labelled(&index, item, rules)?;
@@ -361,7 +370,7 @@ impl Found {
     }
 
     /// Pairs of one label item by source links, own assets or footprint.
-    fn labelled(&mut self, index: &Index<'_>, item: &Item, rules: &Rules) -> Result<()> {
+    fn labelled<'a>(&mut self, index: &Index<'a>, item: &'a Item, rules: &Rules) -> Result<()> {
         if !labels::is_label_item(item) || self.paired.contains(item.href()) {
             return Ok(());
         }
@@ -370,24 +379,7 @@ impl Found {
             self.orphan(item, "it has no label asset (a GeoJSON or GeoTIFF with role `labels`)".to_owned());
             return Ok(());
         }
-        let candidates = match images::by_source(index, item)? {
-            images::Sources::Found(found) => found.into_iter().map(|found| (found, Reason::SourceLink)).collect(),
-            images::Sources::Broken(reason) => {
-                self.orphan(item, reason);
-                return Ok(());
-            }
-            images::Sources::None => match images::beside_labels(item, &labels)? {
-                Some(images) => vec![((item, images), Reason::SameItem)],
-                None if rules.links_only => Vec::new(),
-                None => match footprint::same(index.tree, item)? {
-                    Ok((found, images)) => vec![((found, images), Reason::Footprint)],
-                    Err(reason) => {
-                        self.orphan(item, reason);
-                        return Ok(());
-                    }
-                },
-            },
-        };
+        let Some(candidates) = self.candidates(index, item, &labels, rules)? else { return Ok(()) };
         if candidates.is_empty() {
             self.orphan(item, "no source link names its image".to_owned());
         }
@@ -398,6 +390,45 @@ impl Found {
             self.paired.insert(item.href().clone());
         }
         Ok(())
+    }
+
+    /// The images of a label item, one entry for each image item; `None` where it was noted as an orphan.
+    #[allow(clippy::type_complexity)] // image items with their assets and how they were found
+    fn candidates<'a>(
+        &mut self,
+        index: &Index<'a>,
+        item: &'a Item,
+        labels: &[LabelRef],
+        rules: &Rules,
+    ) -> Result<Option<Vec<((&'a Item, Vec<AssetRef>), Reason)>>> {
+        if let Some(pattern) = &rules.matching {
+            return Ok(match rule::same(index.tree, item, pattern)? {
+                Ok(found) => Some(found.into_iter().map(|found| (found, Reason::Rule)).collect()),
+                Err(reason) => {
+                    self.orphan(item, reason);
+                    None
+                }
+            });
+        }
+        let candidates = match images::by_source(index, item)? {
+            images::Sources::Found(found) => found.into_iter().map(|found| (found, Reason::SourceLink)).collect(),
+            images::Sources::Broken(reason) => {
+                self.orphan(item, reason);
+                return Ok(None);
+            }
+            images::Sources::None => match images::beside_labels(item, labels)? {
+                Some(images) => vec![((item, images), Reason::SameItem)],
+                None if rules.links_only => Vec::new(),
+                None => match footprint::same(index.tree, item)? {
+                    Ok((found, images)) => vec![((found, images), Reason::Footprint)],
+                    Err(reason) => {
+                        self.orphan(item, reason);
+                        return Ok(None);
+                    }
+                },
+            },
+        };
+        Ok(Some(candidates))
     }
 
     fn push(

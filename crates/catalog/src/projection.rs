@@ -70,7 +70,9 @@ impl Extension for Projection {
             return Err("proj:bbox must have 4 or 6 numbers".to_owned());
         }
         match &self.transform {
-            Some(transform) if !matches!(transform.len(), 6 | 9) => Err("proj:transform must have 6 or 9 numbers".to_owned()),
+            Some(transform) if !matches!(transform.len(), 6 | 9) => {
+                Err("proj:transform must have 6 or 9 numbers".to_owned())
+            }
             _ => Ok(()),
         }
     }

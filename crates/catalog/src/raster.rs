@@ -108,7 +108,9 @@ impl Extension for Raster {
             return Err("raster:bands is of version 1; version 2 writes `bands`".to_owned());
         }
         match &self.histogram {
-            Some(histogram) if histogram.buckets.len() < 3 => Err("raster:histogram has fewer than 3 buckets".to_owned()),
+            Some(histogram) if histogram.buckets.len() < 3 => {
+                Err("raster:histogram has fewer than 3 buckets".to_owned())
+            }
             _ => Ok(()),
         }
     }

@@ -10,6 +10,7 @@ mod conformance;
 mod dates;
 mod geometry;
 mod labels;
+mod links;
 mod shape;
 
 use std::collections::HashMap;
@@ -154,6 +155,7 @@ pub fn examine(tree: &Tree) -> Vec<Finding> {
         dates::examine(tree, item, &mut findings);
         labels::examine(item, &mut findings);
         assets::examine(item, &mut findings);
+        links::examine(tree, item, &mut findings);
     }
     findings
 }

@@ -178,6 +178,9 @@ mod tests {
     fn a_fault_names_schema_and_field() {
         let document = json!({"type": "Catalog", "stac_version": "1.1.0", "id": "", "description": "d", "links": []});
         let found = faults(&document);
-        assert_eq!(found.iter().map(|fault| (fault.schema, fault.field.as_str())).collect::<Vec<_>>(), [("catalog-1.1", "id")]);
+        assert_eq!(
+            found.iter().map(|fault| (fault.schema, fault.field.as_str())).collect::<Vec<_>>(),
+            [("catalog-1.1", "id")]
+        );
     }
 }

@@ -6,12 +6,23 @@ mod oracle;
 
 use std::path::Path;
 
-use proptest::{prelude::Rng, test_runner::{RngAlgorithm, TestRng}};
+use proptest::{
+    prelude::Rng,
+    test_runner::{RngAlgorithm, TestRng},
+};
 use serde_json::{Value, json};
 use swath_catalog::schema;
 
 /// The extensions that there are published schemas for among the test data.
-const PUBLISHED: [&str; 7] = ["label/v1.0.1", "ml-aoi/v0.2.0", "mlm/v1.5.2", "classification/v1.1.0", "eo/v2.0.0", "raster/v2.0.0", "projection/v2.0.0"];
+const PUBLISHED: [&str; 7] = [
+    "label/v1.0.1",
+    "ml-aoi/v0.2.0",
+    "mlm/v1.5.2",
+    "classification/v1.1.0",
+    "eo/v2.0.0",
+    "raster/v2.0.0",
+    "projection/v2.0.0",
+];
 
 /// Spoilt copies of each document.
 const COPIES: usize = 60;
@@ -35,12 +46,18 @@ fn documents(folder: &Path, found: &mut Vec<Value>) {
 
 fn comparable(mut document: Value) -> Option<Value> {
     let kind = document["type"].as_str()?;
-    if !matches!(kind, "Feature" | "Collection" | "Catalog") || !matches!(document["stac_version"].as_str()?, "1.0.0" | "1.1.0") {
+    if !matches!(kind, "Feature" | "Collection" | "Catalog")
+        || !matches!(document["stac_version"].as_str()?, "1.0.0" | "1.1.0")
+    {
         return None;
     }
     if let Some(named) = document["stac_extensions"].as_array() {
         let newer = |text: &str| text.replace("ml-aoi/v0.1.0", "ml-aoi/v0.2.0");
-        let known = named.iter().filter_map(Value::as_str).map(newer).filter(|text| PUBLISHED.iter().any(|known| *text == address(known)));
+        let known = named
+            .iter()
+            .filter_map(Value::as_str)
+            .map(newer)
+            .filter(|text| PUBLISHED.iter().any(|known| *text == address(known)));
         document["stac_extensions"] = known.collect();
     }
     Some(document)
@@ -61,22 +78,37 @@ fn seeds() -> Vec<Value> {
     let histogram = json!({"count": 3, "min": 0, "max": 1, "buckets": [1, 2, 3]});
     let class = json!({"value": 1, "name": "water", "title": "Water", "color_hint": "0000ff", "nodata": false});
     vec![
-        item(&["eo/v2.0.0", "raster/v2.0.0"], json!({"eo:cloud_cover": 3, "eo:snow_cover": 0}), json!({
+        item(
+            &["eo/v2.0.0", "raster/v2.0.0"],
+            json!({"eo:cloud_cover": 3, "eo:snow_cover": 0}),
+            json!({
             "href": "a.tif", "roles": ["data"], "nodata": "nan", "data_type": "uint8", "raster:scale": 0.1,
             "bands": [{"name": "B04", "eo:common_name": "red", "eo:center_wavelength": 0.66, "eo:solar_illumination": 1,
                        "raster:bits_per_sample": 12, "raster:sampling": "area", "raster:offset": -1, "raster:spatial_resolution": 10, "raster:histogram": histogram,
-                       "statistics": {"minimum": 0, "count": 3, "valid_percent": 90}}]})),
-        item(&["classification/v1.1.0"], json!({}), json!({
+                       "statistics": {"minimum": 0, "count": 3, "valid_percent": 90}}]}),
+        ),
+        item(
+            &["classification/v1.1.0"],
+            json!({}),
+            json!({
             "href": "a.tif", "classification:classes": [class], "raster:bands": [{"classification:classes": [class]}],
-            "classification:bitfields": [{"offset": 0, "length": 1, "name": "cloud", "roles": ["mask"], "classes": [class]}]})),
-        item(&["projection/v2.0.0"], json!({
+            "classification:bitfields": [{"offset": 0, "length": 1, "name": "cloud", "roles": ["mask"], "classes": [class]}]}),
+        ),
+        item(
+            &["projection/v2.0.0"],
+            json!({
             "proj:code": "EPSG:32631", "proj:bbox": [0, 0, 1, 1], "proj:shape": [2, 3], "proj:transform": [1, 0, 0, 0, -1, 0],
-            "proj:centroid": {"lat": 1, "lon": 2}, "proj:geometry": {"type": "Point", "coordinates": [1, 2]}}), json!({"href": "a.tif"})),
-        item(&["label/v1.0.1", "ml-aoi/v0.2.0"], json!({
+            "proj:centroid": {"lat": 1, "lon": 2}, "proj:geometry": {"type": "Point", "coordinates": [1, 2]}}),
+            json!({"href": "a.tif"}),
+        ),
+        item(
+            &["label/v1.0.1", "ml-aoi/v0.2.0"],
+            json!({
             "label:type": "raster", "label:properties": null, "label:description": "d", "label:tasks": ["segmentation"], "label:methods": ["manual"],
             "label:classes": [{"name": null, "classes": [0, 1]}], "ml-aoi:split": "train",
             "label:overviews": [{"property_key": "k", "counts": [{"name": "a", "count": 1}], "statistics": [{"name": "m", "value": 1}]}]}),
-            json!({"href": "a.tif", "ml-aoi:role": "label", "ml-aoi:resampling-method": "near", "ml-aoi:reference-grid": true})),
+            json!({"href": "a.tif", "ml-aoi:role": "label", "ml-aoi:resampling-method": "near", "ml-aoi:reference-grid": true}),
+        ),
     ]
 }
 
@@ -120,7 +152,25 @@ impl Random {
                 map.shift_remove(&key);
             }
             (Value::Object(map), 1) => {
-                let names = ["label:x", "ml-aoi:x", "mlm:x", "eo:x", "raster:x", "proj:x", "classification:x", "y", "bands", "href", "roles", "title", "nodata", "mlm:name", "mlm:artifact_type", "mlm:entrypoint", "end_datetime"];
+                let names = [
+                    "label:x",
+                    "ml-aoi:x",
+                    "mlm:x",
+                    "eo:x",
+                    "raster:x",
+                    "proj:x",
+                    "classification:x",
+                    "y",
+                    "bands",
+                    "href",
+                    "roles",
+                    "title",
+                    "nodata",
+                    "mlm:name",
+                    "mlm:artifact_type",
+                    "mlm:entrypoint",
+                    "end_datetime",
+                ];
                 map.insert(names[at % names.len()].to_owned(), junk);
             }
             (Value::Array(list), 2) if !list.is_empty() => list.push(list[at % list.len()].clone()),
@@ -134,7 +184,9 @@ impl Random {
 /// What ours decides otherwise than the published schema, and rightly.
 fn excused(document: &Value) -> bool {
     // MLM demands that every summary of a collection be an object, against the core specification's lists of values.
-    let mlm = document["stac_extensions"].as_array().is_some_and(|named| named.iter().any(|name| name.as_str().is_some_and(|name| name.contains("/mlm/"))));
+    let mlm = document["stac_extensions"]
+        .as_array()
+        .is_some_and(|named| named.iter().any(|name| name.as_str().is_some_and(|name| name.contains("/mlm/"))));
     mlm && document["type"] == "Collection" && document.get("summaries").is_some()
 }
 
@@ -167,7 +219,13 @@ fn ours_and_the_published_schemas_agree() {
             }
         }
     }
-    assert!(disagreements.is_empty(), "{} of {}:\n{}", disagreements.len(), agreed + disagreements.len(), disagreements[..disagreements.len().min(12)].join("\n"));
+    assert!(
+        disagreements.is_empty(),
+        "{} of {}:\n{}",
+        disagreements.len(),
+        agreed + disagreements.len(),
+        disagreements[..disagreements.len().min(12)].join("\n")
+    );
     // Both verdicts are well represented, or agreement says nothing.
     assert!(valid > 500 && agreed - valid > 2000, "{valid} valid of {agreed}");
 }

@@ -18,20 +18,30 @@ use swath_catalog::{
 
 /// Any JSON value of a few levels, without null: null in a known optional field means absent.
 fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![any::<bool>().prop_map(Value::from), any::<i32>().prop_map(Value::from), "[ -~]{0,8}".prop_map(Value::from)];
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "[ -~]{0,8}".prop_map(Value::from)
+    ];
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            prop::collection::btree_map("[a-z]{1,4}", inner, 0..3).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map("[a-z]{1,4}", inner, 0..3)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }
 
 /// Some of the given fields, with unknown ones of the same prefix between them.
-fn fields_of(prefix: &'static str, known: Vec<(&'static str, Vec<Value>)>) -> impl Strategy<Value = Map<String, Value>> {
+fn fields_of(
+    prefix: &'static str,
+    known: Vec<(&'static str, Vec<Value>)>,
+) -> impl Strategy<Value = Map<String, Value>> {
     let chosen: Vec<_> = known
         .into_iter()
-        .map(|(name, values)| prop::option::weighted(0.7, prop::sample::select(values)).prop_map(move |value| (name, value)))
+        .map(|(name, values)| {
+            prop::option::weighted(0.7, prop::sample::select(values)).prop_map(move |value| (name, value))
+        })
         .collect();
     let unknown = prop::collection::btree_map("x_[a-z]{1,6}", any_json(), 0..4);
     (chosen, unknown).prop_map(move |(chosen, unknown)| {
@@ -55,34 +65,52 @@ fn survives<E: Extension + std::fmt::Debug>(fields: &Map<String, Value>) {
 }
 
 fn label() -> impl Strategy<Value = Map<String, Value>> {
-    let required = fields_of("label:", vec![
-        ("classes", vec![json!([{"name": "kind", "classes": ["a", "b"]}]), json!([{"name": null, "classes": [1, 2.5]}])]),
-        ("tasks", vec![json!(["segmentation"])]),
-        ("methods", vec![json!(["manual", "automated"])]),
-        ("overviews", vec![json!([{"property_key": "kind", "counts": [{"name": "a", "count": 3}], "statistics": [{"name": "mean", "value": 1.5}], "x": 1}])]),
-    ]);
-    (required, prop::sample::select(vec![json!(null), json!(["kind"])]), prop::sample::select(vec!["vector", "raster"])).prop_map(
-        |(mut fields, properties, kind)| {
-            fields.extend([("label:properties".to_owned(), properties), ("label:description".to_owned(), json!("d")), ("label:type".to_owned(), json!(kind))]);
+    let required = fields_of(
+        "label:",
+        vec![
+            (
+                "classes",
+                vec![json!([{"name": "kind", "classes": ["a", "b"]}]), json!([{"name": null, "classes": [1, 2.5]}])],
+            ),
+            ("tasks", vec![json!(["segmentation"])]),
+            ("methods", vec![json!(["manual", "automated"])]),
+            (
+                "overviews",
+                vec![
+                    json!([{"property_key": "kind", "counts": [{"name": "a", "count": 3}], "statistics": [{"name": "mean", "value": 1.5}], "x": 1}]),
+                ],
+            ),
+        ],
+    );
+    (required, prop::sample::select(vec![json!(null), json!(["kind"])]), prop::sample::select(vec!["vector", "raster"]))
+        .prop_map(|(mut fields, properties, kind)| {
+            fields.extend([
+                ("label:properties".to_owned(), properties),
+                ("label:description".to_owned(), json!("d")),
+                ("label:type".to_owned(), json!(kind)),
+            ]);
             fields
-        },
-    )
+        })
 }
 
 fn mlm() -> impl Strategy<Value = Map<String, Value>> {
-    let structure = json!({"shape": [-1, 2, 64, 64], "dim_order": ["batch", "bands", "height", "width"], "data_type": "float32"});
+    let structure =
+        json!({"shape": [-1, 2, 64, 64], "dim_order": ["batch", "bands", "height", "width"], "data_type": "float32"});
     let bands = json!(["B02", {"name": "ndvi", "format": "rio-calc", "expression": "a - b"}]);
     let scaling = json!([{"type": "z-score", "mean": 1.0, "stddev": 2.0}, {"type": "processing", "format": "x", "expression": {"a": 1}}]);
     let input = json!([{"name": "x", "bands": bands, "input": structure, "value_scaling": scaling, "resize_type": "crop", "pre_processing_function": null}]);
     let older = json!([{"name": "x", "bands": [], "input": structure, "norm_type": "z-score", "statistics": [{"mean": 1, "stddev": 2}]}]);
     let output = json!([{"name": "y", "tasks": ["segmentation"], "result": structure, "classification:classes": [{"value": 0, "name": "land", "nodata": true, "x": 1}]}]);
-    let optional = fields_of("mlm:", vec![
-        ("framework", vec![json!("ONNX")]),
-        ("memory_size", vec![json!(0), json!(1_u64 << 40)]),
-        ("pretrained_source", vec![json!(null), json!("ImageNet")]),
-        ("accelerator_count", vec![json!(2)]),
-        ("hyperparameters", vec![json!({"lr": 0.1})]),
-    ]);
+    let optional = fields_of(
+        "mlm:",
+        vec![
+            ("framework", vec![json!("ONNX")]),
+            ("memory_size", vec![json!(0), json!(1_u64 << 40)]),
+            ("pretrained_source", vec![json!(null), json!("ImageNet")]),
+            ("accelerator_count", vec![json!(2)]),
+            ("hyperparameters", vec![json!({"lr": 0.1})]),
+        ],
+    );
     (optional, prop::sample::select(vec![input, older])).prop_map(move |(mut fields, input)| {
         fields.extend([
             ("mlm:name".to_owned(), json!("unet")),

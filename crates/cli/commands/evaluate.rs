@@ -97,7 +97,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
         }
     }
     settings.reading = args.reading.over(&settings.reading);
-    settings.rewrite.extend(args.rewrite.iter().cloned());
+    settings.look_elsewhere(&args.rewrite)?;
     let pairs = crate::dataset::read_pairs(&settings)?;
     let dataset = crate::dataset::open(&settings, network.card.as_ref(), &pairs)?;
     let options = SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };

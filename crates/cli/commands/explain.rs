@@ -2,15 +2,19 @@
 
 use std::{io::Write, path::PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use swath_catalog::{
-    Filter, Pairing, Rewrites, Strictness, Tree,
-    pairing::{LabelKind, Pair, Rules},
+    Pairing, Rewrites, Strictness, Tree,
+    pairing::{LabelKind, Pair},
     read_tree,
     repair::{Finding, Severity, examine},
 };
+
+use super::validate::Output;
+use crate::failure::Findings;
+use crate::settings::Labels;
 
 /// Arguments of `swath explain`.
 #[derive(Debug, Args)]
@@ -29,31 +33,39 @@ pub(crate) struct ExplainArgs {
     /// Which label features count, in place of what the catalog says.
     #[arg(long = "where", value_name = "CONDITION")]
     condition: Option<String>,
+    /// Pair a label with the images in whose ids this regular expression captures the same, whatever the links say.
+    #[arg(long = "match", value_name = "REGEX")]
+    pattern: Option<String>,
+    /// Class of pixels that no label feature covers, in place of what the catalog says.
+    #[arg(long, value_name = "NAME")]
+    background: Option<String>,
     /// Pair by links only, never by footprint and date.
     #[arg(long)]
     links_only: bool,
     /// End with an error when anything had to be assumed that may matter.
     #[arg(long)]
     strict: bool,
-    /// Write JSON instead of text.
-    #[arg(long)]
-    json: bool,
+    /// How to write them.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
 }
 
 /// Prints pairs, orphans and findings.
 pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
-    let rules = Rules {
+    let labels = Labels {
         class: args.class.clone(),
         class_property: args.class_property.clone(),
-        filter: args.condition.as_deref().map(Filter::parse).transpose()?,
-        background: None,
+        condition: args.condition.clone(),
+        background: args.background.clone(),
         links_only: args.links_only,
+        pattern: args.pattern.clone(),
     };
+    let rules = labels.rules()?;
     let tree = read_tree(&args.catalog.to_string_lossy(), &Rewrites::parse(&args.rewrite)?, Strictness::Lenient)?;
     let findings = examine(&tree);
     let pairing = Pairing::of(&tree, &rules);
     let mut out = std::io::stdout().lock();
-    if args.json {
+    if args.output == Output::Json {
         let pairing = pairing.as_ref().ok();
         serde_json::to_writer_pretty(&mut out, &json!({"pairing": pairing, "findings": findings}))?;
         writeln!(out)?;
@@ -64,10 +76,13 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
         write_findings(&mut out, &findings)?;
     }
     pairing?;
-    let doubtful = findings.iter().filter(|finding| finding.severity >= Severity::Warning).count();
-    let findings = if doubtful == 1 { "finding" } else { "findings" };
-    ensure!(!args.strict || doubtful == 0, "{doubtful} {findings} may matter: mend the catalog, or leave --strict out");
-    Ok(())
+    let doubtful: Vec<&Finding> = findings.iter().filter(|finding| finding.severity >= Severity::Warning).collect();
+    if !args.strict || doubtful.is_empty() {
+        return Ok(());
+    }
+    let what = if doubtful.len() == 1 { "finding" } else { "findings" };
+    let message = format!("{} {what} may matter: mend the catalog, or leave --strict out", doubtful.len());
+    Err(Findings { classes: Finding::classes(doubtful), message }.into())
 }
 
 fn write_pairs(out: &mut impl Write, tree: &Tree, pairing: &Pairing) -> Result<()> {

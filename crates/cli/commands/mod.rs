@@ -2,12 +2,14 @@
 
 pub(crate) mod adapt;
 pub(crate) mod bench;
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod describe;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod finetune;
 pub(crate) mod gradients;
+pub(crate) mod man;
 pub(crate) mod predict;
 pub(crate) mod publish;
 pub(crate) mod read;

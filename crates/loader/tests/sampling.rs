@@ -170,10 +170,25 @@ fn polygons_tell_where_there_are_no_labels() {
     std::fs::write(&path, square.to_string()).unwrap();
     pairs[0].label = vector_label(&path, "b", "");
     let asking = Recipe { samples: Some(100), min_valid: 1.0, ..recipe(Sampling::Random) };
-    let dataset = open(&pairs, &asking);
-    let seen = chips(&dataset, 0);
-    assert!(seen.iter().all(|chip| chip.window.end_col_px() <= 64 && chip.window.end_row_px() <= 64));
-    assert_eq!(dataset.redrawn(), 0);
+    let within = |pairs: &[Pair]| {
+        let dataset = open(pairs, &asking);
+        let seen = chips(&dataset, 0);
+        assert!(seen.iter().all(|chip| chip.window.end_col_px() <= 64 && chip.window.end_row_px() <= 64));
+        assert_eq!(dataset.redrawn(), 0);
+    };
+    within(&pairs);
+    // The file names no CRS and its item does; without either, metres are not taken for degrees.
+    let unnamed = square.as_object().unwrap().iter().filter(|(key, _)| *key != "crs");
+    std::fs::write(
+        &path,
+        serde_json::Value::Object(unnamed.map(|(k, v)| (k.clone(), v.clone())).collect()).to_string(),
+    )
+    .unwrap();
+    let error =
+        Dataset::open(&pairs, &asking, &Options::default()).and_then(|dataset| dataset.train(0).map(drop)).unwrap_err();
+    assert!(error.to_string().contains("names a CRS"), "{error}");
+    pairs[0].label.projection.code = Some("EPSG:32631".to_owned());
+    within(&pairs);
 }
 
 #[test]

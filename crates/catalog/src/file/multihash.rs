@@ -20,12 +20,8 @@ pub enum Function {
 }
 
 /// Function, code in the multihash table, length of the digest in bytes.
-const KNOWN: [(Function, u64, usize); 4] = [
-    (Function::Md5, 0xd5, 16),
-    (Function::Sha1, 0x11, 20),
-    (Function::Sha256, 0x12, 32),
-    (Function::Sha512, 0x13, 64),
-];
+const KNOWN: [(Function, u64, usize); 4] =
+    [(Function::Md5, 0xd5, 16), (Function::Sha1, 0x11, 20), (Function::Sha256, 0x12, 32), (Function::Sha512, 0x13, 64)];
 
 impl Function {
     fn of_code(code: u64) -> Self {
@@ -102,7 +98,8 @@ impl fmt::Display for Multihash {
 }
 
 fn bytes_of(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
     Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }

@@ -43,9 +43,12 @@ impl FindingKind {
     pub fn class(self) -> Class {
         match self {
             Self::BrokenLink | Self::RefusedLink | Self::Unreadable => Class::Links,
-            Self::MissingFile | Self::BandCount | Self::BandOrder | Self::Nodata | Self::FileMismatch | Self::FileLayout => {
-                Class::Files
-            }
+            Self::MissingFile
+            | Self::BandCount
+            | Self::BandOrder
+            | Self::Nodata
+            | Self::FileMismatch
+            | Self::FileLayout => Class::Files,
             Self::Checksum => Class::Checksums,
             Self::OutsideImage => Class::Geometry,
             _ => Class::Document,

@@ -49,7 +49,8 @@ fn place(label: [f64; 4], image: [f64; 4], larger: f64) -> Option<(Severity, &'s
     }
     let slack = |size: f64| size * (SLACK + larger);
     let (wide, high) = (slack(east - west), slack(north - south));
-    let within = label[0] >= west - wide && label[2] <= east + wide && label[1] >= south - high && label[3] <= north + high;
+    let within =
+        label[0] >= west - wide && label[2] <= east + wide && label[1] >= south - high && label[3] <= north + high;
     (!within).then_some((Severity::Warning, "partly outside"))
 }
 
@@ -64,8 +65,10 @@ fn bounds_of_file(pair: &Pair) -> Option<[f64; 4]> {
         return None;
     }
     let features = file.get("features").and_then(Value::as_array).cloned().unwrap_or_else(|| vec![file]);
-    let coordinates: Vec<Value> =
-        features.iter().filter_map(|feature| feature.get("geometry").unwrap_or(feature).get("coordinates").cloned()).collect();
+    let coordinates: Vec<Value> = features
+        .iter()
+        .filter_map(|feature| feature.get("geometry").unwrap_or(feature).get("coordinates").cloned())
+        .collect();
     coordinate_bounds(&Value::Array(coordinates)).filter(|[west, south, east, north]| {
         // Coordinates beyond these are no degrees.
         *west >= -180.0 && *east <= 180.0 && *south >= -90.0 && *north <= 90.0

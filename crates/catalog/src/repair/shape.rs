@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Finding, FindingKind, Severity};
 use crate::{
-    classification::Classification, extension, extension::Extension, item::Item, label::Label, ml_aoi::MlAoi, mlm::Mlm,
-    projection::Projection,
+    classification::Classification, eo::Eo, extension, extension::Extension, file::FileInfo, item::Item, label::Label,
+    ml_aoi::MlAoi, mlm::Mlm, projection::Projection, raster::Raster,
 };
 
 pub(super) fn examine(item: &Item, findings: &mut Vec<Finding>) {
@@ -39,6 +39,12 @@ pub(super) fn examine(item: &Item, findings: &mut Vec<Finding>) {
     declared::<Mlm>(item, findings);
     declared::<Projection>(item, findings);
     declared::<Classification>(item, findings);
+    declared::<Eo>(item, findings);
+    declared::<Raster>(item, findings);
+    declared::<FileInfo>(item, findings);
+    readable::<Eo>(item, findings);
+    readable::<Raster>(item, findings);
+    readable::<FileInfo>(item, findings);
     readable::<MlAoi>(item, findings);
     readable::<Mlm>(item, findings);
     readable::<Projection>(item, findings);

@@ -1,4 +1,5 @@
 //! The published JSON schemas as an oracle, read from where the test data is.
+#![allow(dead_code)] // each test binary uses its own part
 
 use std::{
     collections::HashMap,

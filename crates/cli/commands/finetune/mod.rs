@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use swath_autodiff::{Adaptation, Dimension, Model, adapt};
-use swath_catalog::Pair;
+use swath_catalog::{Pair, Rewrites};
 use swath_loader::{Dataset, Part};
 use swath_train::InferenceSession;
 use swath_train::fit::{Outcome, Summary};
@@ -37,6 +37,9 @@ pub(crate) struct FinetuneArgs {
     /// the folder of the config.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    /// Look for addresses that begin with PREFIX in a folder instead; may be given again.
+    #[arg(long, value_name = "PREFIX=FOLDER")]
+    rewrite: Vec<String>,
     #[command(flatten)]
     compute: ComputeArgs,
     /// Go on from the last checkpoint of the run.
@@ -75,6 +78,7 @@ const SHOWN_CHIPS: usize = 4;
 /// Fine-tunes and tells the result.
 pub(crate) fn run(args: &FinetuneArgs) -> Result<()> {
     let mut settings = Settings::read(&args.config, &args.overrides)?;
+    settings.look_elsewhere(&args.rewrite)?;
     settings.training.compute(args.compute);
     settings.reading = args.reading.over(&settings.reading);
     let existing = match (args.resume, args.overwrite) {
@@ -188,7 +192,7 @@ fn record(
         execution: trained.engine.execution().clone(),
         initial_model: FileRecord::of(&network.path)?,
         adaptations,
-        catalog: FileRecord::of(&settings.catalog)?,
+        catalog: FileRecord::of_catalog(&settings.catalog, &Rewrites::parse(&settings.rewrite)?)?,
         pairs: pairs.iter().map(|pair| pair.id.clone()).collect(),
         bands: dataset.band_names().to_vec(),
         normaliser: dataset.normaliser()?.clone(),

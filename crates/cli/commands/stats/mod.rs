@@ -71,7 +71,7 @@ pub(crate) fn run(args: &StatsArgs) -> Result<()> {
     let mut settings = Settings::read(&args.config, &args.overrides)?;
     settings.reading = args.reading.over(&settings.reading);
     let tree = crate::dataset::read_catalog(&settings)?;
-    let pairs = crate::dataset::pairs_of(&tree)?;
+    let pairs = crate::dataset::pairs_of(&settings, &tree)?;
     // Where the bands are left to the network, its item names them; a dataset can be looked at before there is one.
     let network = if settings.recipe.bands.is_empty() { Network::open(&settings.model).ok() } else { None };
     let card = network.as_ref().and_then(|network| network.card.as_ref());

@@ -1,6 +1,6 @@
 //! Labels drawn as polygons: read, filtered, and burned onto the image's grid.
 
-use geojson::{Feature, FeatureCollection, GeoJson, Geometry};
+use geojson::{Feature, FeatureCollection, GeoJson, Geometry, GeometryValue, Position};
 use swath_catalog::pairing::ClassSource;
 use swath_catalog::{Filter, LabelRef};
 use swath_raster::{Crs, Grid, Shape, Window, rasterize};
@@ -35,7 +35,7 @@ impl Vector {
     ) -> Result<Vector, Error> {
         let href = label.href.to_string();
         let collection = parse(label, &href)?;
-        let crs = crs_of(&collection, &href)?;
+        let crs = crs_of(&collection, label, &href)?;
         let mut shapes = Vec::new();
         for (index, feature) in collection.features.into_iter().enumerate() {
             let properties = feature.properties.unwrap_or_default();
@@ -100,14 +100,44 @@ fn parse(label: &LabelRef, href: &str) -> Result<FeatureCollection, Error> {
     })
 }
 
-/// The CRS that a GeoJSON of 2008 names, else longitude and latitude as RFC 7946 has it.
-fn crs_of(collection: &FeatureCollection, href: &str) -> Result<Crs, Error> {
+/// The CRS that a GeoJSON of 2008 names, else longitude and latitude as RFC 7946 has it. Coordinates that can be no degrees
+/// are in the CRS that the label's item gives.
+fn crs_of(collection: &FeatureCollection, label: &LabelRef, href: &str) -> Result<Crs, Error> {
     let member = collection.foreign_members.as_ref().and_then(|members| members.get("crs"));
     let Some(name) = member.and_then(|crs| crs.pointer("/properties/name")).and_then(|name| name.as_str()) else {
-        return Ok(Crs::wgs84());
+        if in_degrees(collection) {
+            return Ok(Crs::wgs84());
+        }
+        let Some(code) = label.projection.authority_code() else {
+            let reason =
+                "its coordinates are no degrees and neither it nor its item names a CRS; give the asset a `proj:code`";
+            return Err(Error::Label { href: href.to_owned(), reason: reason.to_owned() });
+        };
+        return Crs::from_text(&code).map_err(|source| Error::Raster { item: href.to_owned(), source });
     };
     // urn:ogc:def:crs:EPSG::32631, urn:ogc:def:crs:OGC:1.3:CRS84, or EPSG:32631.
     let code = name.rsplit(':').next().unwrap_or_default();
     let text = if code == "CRS84" { "OGC:CRS84".to_owned() } else { format!("EPSG:{code}") };
     Crs::from_text(&text).map_err(|source| Error::Raster { item: href.to_owned(), source })
+}
+
+/// Whether the first position of every geometry can be a longitude and a latitude.
+fn in_degrees(collection: &FeatureCollection) -> bool {
+    let firsts = collection.features.iter().filter_map(|feature| first_position(&feature.geometry.as_ref()?.value));
+    firsts.into_iter().all(|(x, y)| x.abs() <= 360.0 && y.abs() <= 90.0)
+}
+
+fn first_position(geometry: &GeometryValue) -> Option<(f64, f64)> {
+    let of = |position: &Position| Some((*position.as_slice().first()?, *position.as_slice().get(1)?));
+    match geometry {
+        GeometryValue::Point { coordinates } => of(coordinates),
+        GeometryValue::MultiPoint { coordinates } | GeometryValue::LineString { coordinates } => {
+            of(coordinates.first()?)
+        }
+        GeometryValue::MultiLineString { coordinates } | GeometryValue::Polygon { coordinates } => {
+            of(coordinates.first()?.first()?)
+        }
+        GeometryValue::MultiPolygon { coordinates } => of(coordinates.first()?.first()?.first()?),
+        GeometryValue::GeometryCollection { geometries } => first_position(&geometries.first()?.value),
+    }
 }

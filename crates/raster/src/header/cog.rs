@@ -24,7 +24,8 @@ impl Header {
         // Sparse blocks have no place.
         let first_byte = |offsets: &[u64]| offsets.iter().copied().filter(|offset| *offset > 0).min();
         for (finer, (at, coarser)) in self.levels.iter().zip(self.levels.iter().enumerate().skip(1)) {
-            if first_byte(&coarser.offsets).zip(first_byte(&finer.offsets)).is_some_and(|(coarse, fine)| coarse > fine) {
+            if first_byte(&coarser.offsets).zip(first_byte(&finer.offsets)).is_some_and(|(coarse, fine)| coarse > fine)
+            {
                 faults.push(format!("the pixels of overview {at} lie behind those of the finer level"));
             }
         }
