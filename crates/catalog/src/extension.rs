@@ -26,10 +26,10 @@ pub trait Extension: Serialize + DeserializeOwned {
     }
 }
 
-/// Whether the item names a version of the extension `E`.
+/// Whether the item names a version of the extension `E`; versions of STAC before 1.0 name it by its prefix.
 #[must_use]
 pub fn is_named<E: Extension>(item: &Item) -> bool {
-    item.extensions().any(|schema| schema.starts_with(E::FAMILY))
+    item.extensions().any(|schema| schema.starts_with(E::FAMILY) || schema == E::PREFIX.trim_end_matches(':'))
 }
 
 /// Reads an extension's fields out of an item's properties; `None` when there are none.

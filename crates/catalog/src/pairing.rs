@@ -323,14 +323,19 @@ impl<'a> Index<'a> {
     }
 }
 
+/// What tells an item from all others of its tree.
+fn place(item: &Item) -> (Href, String) {
+    (item.href().clone(), item.id().to_owned())
+}
+
 /// Pairs and orphans as they are found.
 #[derive(Default)]
 struct Found {
     pairs: Vec<Pair>,
     ids: HashSet<String>,
     label_orphans: Vec<Orphan>,
-    /// Items that are in a pair, by href: reasons to call no orphan.
-    paired: HashSet<Href>,
+    /// Items that are in a pair, by document and id (one document may hold many): reasons to call no orphan.
+    paired: HashSet<(Href, String)>,
 }
 
 impl Found {
@@ -362,8 +367,8 @@ impl Found {
             let assets = labels::of_item(label_item, rules)?;
             for label in assets {
                 self.push(index, item, &features, images.clone(), label, Reason::DerivedFrom);
-                self.paired.insert(label_item.href().clone());
-                self.paired.insert(item.href().clone());
+                self.paired.insert(place(label_item));
+                self.paired.insert(place(item));
             }
         }
         Ok(())
@@ -371,7 +376,7 @@ impl Found {
 
     /// Pairs of one label item by source links, own assets or footprint.
     fn labelled<'a>(&mut self, index: &Index<'a>, item: &'a Item, rules: &Rules) -> Result<()> {
-        if !labels::is_label_item(item) || self.paired.contains(item.href()) {
+        if !labels::is_label_item(item) || self.paired.contains(&place(item)) {
             return Ok(());
         }
         let labels = labels::of_item(item, rules)?;
@@ -387,7 +392,7 @@ impl Found {
             for label in &labels {
                 self.push(index, item, &[image_item], images.clone(), label.clone(), reason);
             }
-            self.paired.insert(item.href().clone());
+            self.paired.insert(place(item));
         }
         Ok(())
     }
@@ -442,7 +447,7 @@ impl Found {
     ) {
         let Some(first) = image_items.first() else { return };
         for item in image_items {
-            self.paired.insert(item.href().clone());
+            self.paired.insert(place(item));
         }
         let split = index.split(describing).or_else(|| index.split(first));
         let mut id = describing.id().to_owned();
@@ -470,7 +475,7 @@ impl Found {
         let mut orphans = self.label_orphans;
         for item in &index.tree.items {
             let is_image = images::of_item(item, None).is_ok_and(|images| !images.is_empty());
-            if is_image && !labels::is_label_item(item) && !self.paired.contains(item.href()) {
+            if is_image && !labels::is_label_item(item) && !self.paired.contains(&place(item)) {
                 let reason = "no label names it".to_owned();
                 orphans.push(Orphan { item: item.item_id(), is_label: false, reason });
             }

@@ -47,7 +47,8 @@ fn item(version: &str, id: &str, more: Value, assets: Value, links: Value) -> Va
     properties.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({"type": "Feature", "stac_version": version, "id": id, "bbox": [2, 42, 3, 43], "properties": properties, "assets": assets, "links": links,
            "stac_extensions": ["https://stac-extensions.github.io/label/v1.0.1/schema.json", "https://stac-extensions.github.io/ml-aoi/v0.1.0/schema.json",
-                               "https://stac-extensions.github.io/classification/v1.1.0/schema.json"],
+                               "https://stac-extensions.github.io/classification/v1.1.0/schema.json",
+                               "https://stac-extensions.github.io/raster/v1.1.0/schema.json"],
            "geometry": {"type": "Polygon", "coordinates": [[[2, 42], [3, 42], [3, 43], [2, 43], [2, 42]]]}})
 }
 
@@ -298,7 +299,7 @@ fn version_0_9_with_its_own_names_and_positions_of_bands() {
     assert_eq!(
         findings(&tree),
         [
-            of_l(FindingKind::UndeclaredExtension, Severity::Note, "stac_extensions"),
+            (FindingKind::InvalidField, Severity::Warning, "s".to_owned(), "assets.image.eo:bands".to_owned()),
             of_l(FindingKind::LabelShape, Severity::Warning, "properties.label:classes"),
             of_l(FindingKind::LabelShape, Severity::Warning, "properties.label:properties"),
             of_l(FindingKind::LabelShape, Severity::Warning, "properties.label:tasks"),

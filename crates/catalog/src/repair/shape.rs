@@ -61,19 +61,39 @@ fn declared<E: Extension>(item: &Item, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether `eo:bands` lists positions in the item's bands.
+fn positions(fields: &serde_json::Map<String, Value>) -> bool {
+    let bands = fields.get("eo:bands").and_then(Value::as_array);
+    bands.is_some_and(|bands| !bands.is_empty() && bands.iter().all(Value::is_u64))
+}
+
 /// Whether an extension's fields have the shapes that they must have.
 fn readable<E: Extension>(item: &Item, findings: &mut Vec<Finding>) {
     let mut check = |place: String, fields: &serde_json::Map<String, Value>| {
+        if E::PREFIX == Eo::PREFIX && positions(fields) {
+            let message =
+                "it lists positions, as versions before 1.0 do; the item's bands at these positions were read";
+            let field = format!("{place}.eo:bands");
+            findings.push(Finding::of(item, FindingKind::InvalidField, Severity::Warning, field, message));
+            return;
+        }
         if let Err(error) = extension::read_fields::<E>(item.id(), fields) {
             let reason = match error {
                 crate::Error::Field { reason, .. } => reason,
                 other => other.to_string(),
             };
-            let message = format!("not valid ({reason}); the fields were ignored");
+            // Bands and checksums are read field by field, the others as a whole or not at all.
+            let field_by_field = [Eo::PREFIX, Raster::PREFIX, FileInfo::PREFIX].contains(&E::PREFIX);
+            let (severity, outcome) = if field_by_field {
+                (Severity::Warning, "its valid fields were read")
+            } else {
+                (Severity::Error, "the fields were ignored")
+            };
+            let message = format!("not valid ({reason}); {outcome}");
             findings.push(Finding::of(
                 item,
                 FindingKind::InvalidField,
-                Severity::Error,
+                severity,
                 format!("{place}.{}*", E::PREFIX),
                 message,
             ));
