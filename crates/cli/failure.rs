@@ -6,7 +6,7 @@ use anyhow::Error;
 use clap::ValueEnum;
 use serde_json::json;
 
-use crate::commands::finetune::Interrupted;
+use crate::commands::{finetune, predict};
 
 /// How failures are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -74,6 +74,11 @@ pub(crate) fn tell_usage(error: &clap::Error) -> u8 {
     REFUSED
 }
 
+/// Whether Ctrl-C ended it.
+fn is_interrupted(error: &Error) -> bool {
+    error.is::<finetune::Interrupted>() || error.is::<predict::Interrupted>()
+}
+
 fn exit_code(error: &Error) -> u8 {
     let gone = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
@@ -82,7 +87,7 @@ fn exit_code(error: &Error) -> u8 {
     };
     match error.downcast_ref::<Findings>() {
         Some(findings) => FINDINGS + findings.classes,
-        None if error.is::<Interrupted>() => INTERRUPTED,
+        None if is_interrupted(error) => INTERRUPTED,
         None if error.chain().any(gone) => BROKEN_PIPE,
         None => REFUSED,
     }
@@ -93,7 +98,7 @@ fn kind(error: &Error) -> &'static str {
     if error.is::<Findings>() {
         return "findings";
     }
-    if error.is::<Interrupted>() {
+    if is_interrupted(error) {
         return "interrupted";
     }
     let named = error.chain().find_map(|cause| {

@@ -389,7 +389,7 @@ impl Dataset {
     pub fn evaluate(&self, part: Part) -> Result<Batches, Error> {
         self.normaliser()?;
         let chips = self.shard(Plan::evaluation(&self.inner.parts, part, &self.inner.recipe)?);
-        self.plain(chips, self.inner.evaluation_px)
+        self.plain(chips, self.inner.evaluation_px, 0)
     }
 
     /// One whole image in overlapping tiles of `window_px`, in the order of the tiling, for [`crate::Stitcher`].
@@ -397,9 +397,26 @@ impl Dataset {
     /// # Errors
     /// [`Error::Tiling`] where the overlap is not smaller than the window; [`Error::NoPairs`] where there is no such image.
     pub fn tiles(&self, scene: usize, overlap_px: usize) -> Result<(Tiling, Batches), Error> {
-        self.normaliser()?;
+        let tiling = self.tiling(scene, overlap_px)?;
+        let batches = self.tiles_from(scene, &tiling, 0)?;
+        Ok((tiling, batches))
+    }
+
+    /// How [`Dataset::tiles`] cuts an image.
+    ///
+    /// # Errors
+    /// As [`Dataset::tiles`].
+    pub fn tiling(&self, scene: usize, overlap_px: usize) -> Result<Tiling, Error> {
         let grid = self.inner.scenes.get(scene).ok_or(Error::NoPairs)?.grid();
-        let tiling = Tiling::new(grid.window(), self.inner.recipe.window_px, overlap_px)?;
+        Tiling::even(grid.window(), self.inner.recipe.window_px, overlap_px)
+    }
+
+    /// The batches of a tiling from number `first_batch` on: the same tiles in each as without the interruption.
+    ///
+    /// # Errors
+    /// As [`Dataset::tiles`].
+    pub fn tiles_from(&self, scene: usize, tiling: &Tiling, first_batch: u64) -> Result<Batches, Error> {
+        self.normaliser()?;
         let whole = |(index, tile): (usize, crate::Tile)| Chip {
             scene,
             window: tile.window,
@@ -407,16 +424,14 @@ impl Dataset {
             part: Part::Test,
             index: index as u64,
         };
-        let chips = tiling.tiles().enumerate().map(whole).collect();
-        let batches = self.plain(chips, None)?;
-        Ok((tiling, batches))
+        self.plain(tiling.tiles().enumerate().map(whole).collect(), None, first_batch)
     }
 
-    fn plain(&self, chips: Vec<Chip>, output_px: Option<usize>) -> Result<Batches, Error> {
+    fn plain(&self, chips: Vec<Chip>, output_px: Option<usize>, first_batch: u64) -> Result<Batches, Error> {
         let batch = self.inner.recipe.batch;
         Batches::start(
             self.clone(),
-            Schedule { chips, first_batch: 0, batch, drop_last: false, output_px, refused: 0, training: None },
+            Schedule { chips, first_batch, batch, drop_last: false, output_px, refused: 0, training: None },
         )
     }
 

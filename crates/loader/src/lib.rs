@@ -39,4 +39,4 @@ pub use scene::{BandSource, Scene};
 pub use split::{Part, Parts};
 pub use statistics::Statistics;
 pub use survey::{Survey, SurveyOptions};
-pub use tiling::{RowBand, Stitcher, Tile, Tiling};
+pub use tiling::{Block, Stitcher, Tile, Tiling};

@@ -2,6 +2,7 @@
 
 mod kernels;
 mod load;
+mod predict;
 mod replay;
 mod step;
 
@@ -29,6 +30,8 @@ enum Stage {
     Kernels(kernels::KernelsArgs),
     /// Samples per second of a recipe, without training.
     Load(load::LoadArgs),
+    /// Pixels per second of mapping a scene, from opening it to the finished file.
+    Predict(predict::PredictArgs),
     /// The loss of each step on batches kept in a file, to compare with another implementation.
     Replay(replay::ReplayArgs),
 }
@@ -39,6 +42,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
         Stage::Step(args) => step::run(args),
         Stage::Kernels(args) => kernels::run(args),
         Stage::Load(args) => load::run(args),
+        Stage::Predict(args) => predict::run(args),
         Stage::Replay(args) => replay::run(args),
     }
 }

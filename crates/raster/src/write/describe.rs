@@ -96,13 +96,16 @@ pub(super) fn add_place(tags: &mut Tags, grid: &Grid) -> Result<(), String> {
 }
 
 /// Adds names and metadata items as GDAL's XML.
-pub(super) fn add_metadata(tags: &mut Tags, options: &WriteOptions) {
+pub(super) fn add_metadata(tags: &mut Tags, options: &WriteOptions, bands: usize) {
     let items =
         options.metadata.iter().map(|(name, value)| format!("  <Item name=\"{}\">{}</Item>\n", xml(name), xml(value)));
     let names = options.descriptions.iter().enumerate().map(|(band, name)| {
         format!("  <Item name=\"DESCRIPTION\" sample=\"{band}\" role=\"description\">{}</Item>\n", xml(name))
     });
-    let body: String = items.chain(names).collect();
+    let scales = options.scale.into_iter().flat_map(|scale| {
+        (0..bands).map(move |band| format!("  <Item name=\"SCALE\" sample=\"{band}\" role=\"scale\">{scale}</Item>\n"))
+    });
+    let body: String = items.chain(names).chain(scales).collect();
     if !body.is_empty() {
         tags.insert(tag::GDAL_METADATA, Values::Ascii(format!("<GDALMetadata>\n{body}</GDALMetadata>\n")));
     }

@@ -94,7 +94,7 @@ impl Writer {
         let mut directories: Vec<Tags> = self.sizes.iter().enumerate().map(level).collect();
         if let Some(first) = directories.first_mut() {
             describe::add_place(first, &self.grid).map_err(wrong)?;
-            describe::add_metadata(first, &self.options);
+            describe::add_metadata(first, &self.options, self.bands);
         }
         // Places of the right number, so that the header's length is known before its values are.
         self.set_places(&mut directories, 0);

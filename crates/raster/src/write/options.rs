@@ -38,6 +38,8 @@ pub struct WriteOptions {
     pub color_table: Option<ColorTable>,
     /// The first three bands are red, green and blue.
     pub is_rgb: bool,
+    /// What values of all bands are multiplied by to give what they stand for.
+    pub scale: Option<f64>,
     /// Dataset metadata items.
     pub metadata: Vec<(String, String)>,
     /// How overviews are made, each half the size of the one before until one tile holds it: nearest or mode for labels,
@@ -56,6 +58,7 @@ impl Default for WriteOptions {
             descriptions: Vec::new(),
             color_table: None,
             is_rgb: false,
+            scale: None,
             metadata: Vec::new(),
             overviews: None,
         }
