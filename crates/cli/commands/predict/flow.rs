@@ -113,7 +113,7 @@ fn infer(
     let mut progress = Progress::new("predict", batches.total(), "batches");
     let mut tally = Tally::default();
     let mut asked = Instant::now();
-    while let Some(batch) = batches.next() {
+    for batch in batches.by_ref() {
         let batch = batch?;
         tally.infer_wait_s += asked.elapsed().as_secs_f64();
         let started = Instant::now();
