@@ -76,8 +76,8 @@ pub(crate) struct TileArgs {
     /// Pixels that neighbouring tiles share at least; their outer quarter is not used.
     #[arg(long, value_name = "PX", default_value_t = 64)]
     overlap: usize,
-    /// Tiles run at once.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Tiles run at once: one is fastest on the processor, more on a GPU.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
     /// Run each tile several times, differently oriented, and take the mean of the probabilities.
     #[arg(long, value_enum, value_name = "GROUP")]
