@@ -122,3 +122,14 @@ fn a_folder_that_is_a_file_is_refused_and_left_alone() {
     refuse(folder, &["predict", &shipped_model(), "s.tif", "-o", "maps"], &["maps"]);
     assert_eq!(fs::read(folder.join("maps")).unwrap(), b"mine");
 }
+
+#[test]
+fn a_model_that_is_no_onnx_is_refused_with_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut item = json(Path::new(&shipped_model()));
+    let model = item["assets"]["model"].as_object_mut().unwrap();
+    model.insert("mlm:artifact_type".to_owned(), "torch.save".into());
+    model.insert("href".to_owned(), "https://example.com/model.pth".into());
+    fs::write(folder.path().join("item.json"), item.to_string()).unwrap();
+    refuse(folder.path(), &["predict", "item.json", "s.tif", "-o", "map.tif"], &["item.json", "torch.save", "ONNX"]);
+}

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 use swath_autodiff::{Inspection, Model};
 use swath_catalog::classification::Class;
-use swath_catalog::mlm::{MODEL_ROLE, Mlm, ValueScaling};
-use swath_catalog::{Band, Href, Item, extension};
+use swath_catalog::mlm::{ARTIFACT_TYPE, MODEL_ROLE, Mlm, ONNX, ValueScaling};
+use swath_catalog::{Asset, Band, Href, Item, extension};
 use swath_loader::Normaliser;
 
 /// Key of an ONNX file's metadata that keeps patterns of parameters to leave as they are, one a line.
@@ -121,10 +121,22 @@ impl Card {
 
 /// The ONNX file that a model's item points at, its checksum compared where the item has one.
 fn model_file(item: &Item, path: &Path) -> Result<PathBuf> {
-    let asset = item
-        .assets()
-        .find(|asset| asset.has_role(MODEL_ROLE))
-        .with_context(|| format!("{} has no asset with role {MODEL_ROLE}", path.display()))?;
+    let models: Vec<_> = item.assets().filter(|asset| asset.has_role(MODEL_ROLE)).collect();
+    ensure!(!models.is_empty(), "{} has no asset with role {MODEL_ROLE}", path.display());
+    let format = |asset: &Asset<'_>| {
+        asset.fields.get(ARTIFACT_TYPE).and_then(|format| format.as_str()).unwrap_or_default().to_owned()
+    };
+    let is_onnx = |asset: &&Asset<'_>| {
+        format(asset).eq_ignore_ascii_case(ONNX) || asset.href().is_some_and(|href| href.ends_with(".onnx"))
+    };
+    let Some(asset) = models.iter().find(|asset| is_onnx(asset)) else {
+        let kinds: Vec<String> = models.iter().map(|asset| format!("{} ({})", asset.key, format(asset))).collect();
+        bail!(
+            "{} has no model as ONNX, only {}: export it to ONNX and add that as an asset of role {MODEL_ROLE} with {ARTIFACT_TYPE} {ONNX}",
+            path.display(),
+            kinds.join(", ")
+        );
+    };
     let href =
         asset.href().with_context(|| format!("{}: the asset of role {MODEL_ROLE} has no href", path.display()))?;
     let onnx = item.href().join(href)?;

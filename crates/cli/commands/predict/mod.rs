@@ -124,8 +124,13 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     interrupt::watch()?;
     let mut session = open_session(&network, &args.tiles)?;
     for (scene, paths) in scenes.iter().zip(&places) {
-        let place = || format!("{}", paths.map.display());
-        map(args, &network, card, scene, paths, &mut session).with_context(place)?;
+        let mapped = map(args, &network, card, scene, paths, &mut session);
+        // Of one scene, the message says what it is about by itself.
+        if scenes.len() > 1 {
+            mapped.with_context(|| scene.source.clone())?
+        } else {
+            mapped?
+        }
         println!("{}", paths.map.display());
     }
     Ok(())
