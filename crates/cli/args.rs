@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Stats(commands::stats::StatsArgs),
     /// Read a window of a GeoTIFF as swath sees it.
     Read(commands::read::ReadArgs),
+    /// List networks, rank them for a dataset, or build one with published weights.
+    Models(commands::models::ModelsArgs),
     /// Fine-tune a network on a labelled catalog as swath.toml says.
     Finetune(commands::finetune::FinetuneArgs),
     /// Judge a fine-tuned network on the held-out part of a dataset.
@@ -70,6 +72,7 @@ impl Command {
             Self::Stats(args) => commands::stats::run(args),
             Self::Read(args) => commands::read::run(args),
             Self::Publish(args) => commands::publish::run(args),
+            Self::Models(args) => commands::models::run(args),
             Self::Finetune(args) => commands::finetune::run(args),
             Self::Evaluate(args) => commands::evaluate::run(args),
             Self::Predict(args) => commands::predict::run(args),

@@ -19,7 +19,6 @@ mod run_folder;
 mod scores;
 mod settings;
 mod summary;
-mod unet;
 mod whole_file;
 
 fn main() -> ExitCode {

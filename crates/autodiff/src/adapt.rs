@@ -115,7 +115,7 @@ fn change_input(graph: &Graph, bands: usize, report: &mut AdaptationReport) -> R
 }
 
 /// Weights `[M, old, kH, kW]` for another number of bands.
-fn refit_bands(dims: &[usize], values: &[f32], bands: usize) -> Option<Tensor> {
+pub(crate) fn refit_bands(dims: &[usize], values: &[f32], bands: usize) -> Option<Tensor> {
     let &[filters, old, height, width] = dims else { return None };
     let plane = height * width;
     let band = |filter: usize, band: usize| &values[(filter * old + band) * plane..][..plane];

@@ -175,6 +175,29 @@ pub enum Error {
         /// Why, and what to do.
         reason: String,
     },
+    /// A network that cannot be built.
+    #[error("cannot build the network: {reason}")]
+    Build {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A file of weights could not be read.
+    #[error("cannot read the weights {path}: check that the file exists and is readable", path = .path.display())]
+    ReadWeights {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of weights is damaged, of another kind, or for another network.
+    #[error("the weights {path} cannot be used: {what}", path = .path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        what: String,
+    },
     /// An option of the training graph makes no sense.
     #[error("training options: {reason}")]
     Options {

@@ -3,6 +3,7 @@
 mod accumulation;
 mod adapt;
 mod backward;
+pub mod build;
 mod builder;
 mod error;
 mod forward;
@@ -26,6 +27,7 @@ mod simplify;
 mod training_form;
 mod training_graph;
 mod vector_jacobian;
+pub mod weights;
 mod write_back;
 
 pub use accumulation::{AccumulatingGraphs, accumulating_graphs};

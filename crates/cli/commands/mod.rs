@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod finetune;
 pub(crate) mod gradients;
 pub(crate) mod man;
+pub(crate) mod models;
 pub(crate) mod predict;
 pub(crate) mod publish;
 pub(crate) mod read;

@@ -60,7 +60,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
     fs::create_dir_all(&pretrained)?;
     fs::write(pretrained.join("model.onnx"), SHIPPED_MODEL)?;
     swath_catalog::publish::write_json_atomically(&pretrained.join("item.json"), &alone(SHIPPED_ITEM)?)?;
-    crate::unet::small(BANDS.len(), CLASSES.len(), args.seed)?.save(out.join("fresh.onnx"))?;
+    swath_autodiff::build::small_unet(BANDS.len(), CLASSES.len(), args.seed)?.save(out.join("fresh.onnx"))?;
     let tuned = train(out, "pre-trained", "model/item.json", args)?;
     let fresh = train(out, "from-scratch", "fresh.onnx", args)?;
 

@@ -18,7 +18,7 @@ pub(super) fn run(out: &Path, seed: u64, steps: u64) -> Result<()> {
     let seed = seed.wrapping_add(1_000);
     scenes::write(&out.join("data"), seed, &Ground::of_pretraining(Region::A))?;
     describe(out)?;
-    crate::unet::small(BANDS.len(), CLASSES.len(), seed)?.save(out.join("fresh.onnx"))?;
+    swath_autodiff::build::small_unet(BANDS.len(), CLASSES.len(), seed)?.save(out.join("fresh.onnx"))?;
     let config = out.join("unet-small.toml");
     crate::whole_file::write_text(&config, &settings("unet-small", "fresh.onnx", seed, steps, 3e-3))?;
     let finished = finetune(&Settings::read(&config, &[])?, Existing::Overwrite)?;
