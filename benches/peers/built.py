@@ -1,6 +1,6 @@
 """Networks of `swath models build` beside segmentation_models_pytorch with the same weights.
 
-  built.py SWATH [--work DIR] [--size 64 96 256] [--bands 1 3 4 7]
+  built.py SWATH [--work DIR] [--encoder NAME ...] [--size 64 96 256] [--bands 1 3 4 7]
 
 For each encoder random weights are written by torch.save and as safetensors (whole networks by smp's names; encoders by
 torchvision's and timm's), `swath models build` reads them, and ONNX Runtime's logits are compared with PyTorch's, as the
@@ -77,13 +77,13 @@ def head_from(work, model, built):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("swath"); parser.add_argument("--work", type=Path)
+    parser.add_argument("swath"); parser.add_argument("--work", type=Path); parser.add_argument("--encoder", nargs="+", choices=SMP, default=list(SMP))
     parser.add_argument("--size", type=int, nargs="+", default=[64, 96, 256]); parser.add_argument("--bands", type=int, nargs="+", default=[1, 3, 4, 7])
     args = parser.parse_args()
     work = args.work or Path(tempfile.mkdtemp())
     work.mkdir(parents=True, exist_ok=True)
     worst = 0.0
-    for index, encoder in enumerate(SMP):
+    for index, encoder in enumerate(args.encoder):
         for bands in args.bands:
             model = disturbed(smp.Unet(SMP[encoder], encoder_weights=None, in_channels=bands, classes=CLASSES), index)
             for suffix in (".pth", ".safetensors"):

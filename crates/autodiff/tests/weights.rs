@@ -1,5 +1,7 @@
 //! Files of weights as PyTorch writes them: what is read, and what is refused without being run. `data/weights.py` made
 //! the files.
+// What helps a test may stop at the first surprise, as the test itself may.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use swath_autodiff::Model;
 use swath_autodiff::build::{Encoder, unet};
