@@ -49,6 +49,14 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    #[error("{href}: there are no keys for {store}; set {remedy}, or read it anonymously")]
+    NoKeys {
+        href: String,
+        store: &'static str,
+        remedy: &'static str,
+        #[source]
+        source: BoxError,
+    },
     #[error("{href}: bytes {start}..{end} did not come within {timeout_s} s; raise the time-out or check the server")]
     TimedOut { href: String, start: u64, end: u64, timeout_s: f64 },
     #[error("{href}: not a TIFF file (it begins with {begins})")]

@@ -48,6 +48,8 @@ pub(super) enum Place {
     Local(PathBuf),
     Remote(Arc<dyn ObjectStore>, Path),
     #[cfg(feature = "remote")]
+    Cloud(Arc<super::remote::Cloud>, Path),
+    #[cfg(feature = "remote")]
     Http(Arc<super::http::HttpFiles>),
 }
 
@@ -115,7 +117,7 @@ impl Stores {
     fn remote(&self, url: &Url) -> std::result::Result<Place, String> {
         match url.scheme() {
             "http" | "https" => Ok(Place::Http(self.remote.http.clone())),
-            _ => self.remote.locate(url).map(|(store, path)| Place::Remote(store, path)),
+            _ => self.remote.locate(url).map(|(cloud, path)| Place::Cloud(cloud, path)),
         }
     }
 

@@ -142,7 +142,7 @@ impl Asked<'_> {
 
     fn refused(&self, status: StatusCode, retry_after: Option<&str>) -> Failure {
         let (href, start, end) = (self.href.to_owned(), self.range.start, self.range.end);
-        let may_pass = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
+        let may_pass = super::request::may_pass(status.as_u16());
         let error = Error::Refused { href, start, end, status: status.to_string() };
         Failure { error, may_pass, retry_after: retry_after.and_then(super::request::retry_after) }
     }

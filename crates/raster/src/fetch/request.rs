@@ -55,13 +55,20 @@ impl Failure {
     }
 }
 
-/// A server that cannot answer now: the cause in a store's error.
+/// An answer of a store that is no success: the cause in its error.
 #[derive(Debug, thiserror::Error)]
-#[error("the server answered {status}")]
+#[error("the server answered {text}")]
 #[cfg_attr(not(feature = "remote"), allow(dead_code))]
-pub(super) struct Busy {
-    pub(super) status: String,
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// Status and reason.
+    pub(super) text: String,
     pub(super) retry_after: Option<Duration>,
+}
+
+/// Whether an answer of this status may be another one soon.
+pub(super) fn may_pass(status: u16) -> bool {
+    status >= 500 || matches!(status, 408 | 425 | 429)
 }
 
 impl Gate {
@@ -156,15 +163,18 @@ fn of_store(href: &str, range: &Range<u64>, source: object_store::Error) -> Fail
             | Store::NotSupported { .. }
             | Store::NotImplemented { .. }
     );
+    let (href, start, end) = (href.to_owned(), range.start, range.end);
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&source);
-    let mut asked = None;
     while let Some(error) = cause {
-        asked = asked.or_else(|| error.downcast_ref::<Busy>()?.retry_after);
+        if let Some(refusal) = error.downcast_ref::<Refusal>() {
+            let (status, retry_after) = (refusal.text.clone(), refusal.retry_after);
+            let may_pass = self::may_pass(refusal.status);
+            return Failure { error: Error::Refused { href, start, end, status }, may_pass, retry_after };
+        }
         cause = error.source();
     }
-    let (start, end) = (range.start, range.end);
-    let error = Error::Fetch { href: href.to_owned(), start, end, source: Box::new(source) };
-    Failure { error, may_pass, retry_after: asked }
+    let error = Error::Fetch { href, start, end, source: Box::new(source) };
+    Failure { error, may_pass, retry_after: None }
 }
 
 /// Time to wait after the `attempt`-th failure: doubled each time, plus up to half as much again, so that many readers do not
@@ -188,6 +198,12 @@ async fn once(href: &str, at: &Location, range: Range<u64>) -> std::result::Resu
         }
         Place::Remote(store, path) => {
             let got = remote(store.as_ref(), path, range.clone()).await;
+            got.map_err(|source| of_store(href, &range, source))?
+        }
+        #[cfg(feature = "remote")]
+        Place::Cloud(cloud, path) => {
+            cloud.ready(href).await?;
+            let got = remote(cloud.store.as_ref(), path, range.clone()).await;
             got.map_err(|source| of_store(href, &range, source))?
         }
         #[cfg(feature = "remote")]
