@@ -40,6 +40,32 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A file is no Parquet file, or a malformed one.
+    #[error("{href} is not readable as Parquet")]
+    Parquet {
+        /// The file.
+        href: Href,
+        /// Where and why reading stopped.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+    /// A row of a Parquet file cannot be an item.
+    #[error("{href} is not readable as stac-geoparquet: {reason}")]
+    Row {
+        /// The file.
+        href: Href,
+        /// Which column is wrong, and how.
+        reason: String,
+    },
+    /// Items could not be written as Parquet.
+    #[error("cannot write {} as Parquet", path.display())]
+    ParquetWrite {
+        /// The file to be written.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
     /// A document is larger than any real one.
     #[error("{href} has {size_bytes} bytes, more than the {limit_bytes} allowed for one JSON document")]
     TooLarge {

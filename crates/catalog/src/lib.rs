@@ -8,6 +8,7 @@ pub mod error;
 pub mod extension;
 pub mod file;
 pub mod filter;
+pub mod geoparquet;
 pub mod href;
 pub mod item;
 pub mod label;
