@@ -192,4 +192,50 @@ pub enum Error {
         /// Why not, and what to do.
         reason: String,
     },
+    /// A server could not be asked.
+    #[error("{href} cannot be reached: check the address and the network")]
+    Request {
+        /// What was asked for, without its query.
+        href: Href,
+        /// What the network said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A server answered, but not what was asked for.
+    #[error("{href} gave no usable answer: {reason}")]
+    Answer {
+        /// What was asked for, without its query.
+        href: Href,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+    /// A server refused, or failed.
+    #[error("{href} answered {status}: {excerpt}")]
+    Status {
+        /// What was asked for, without its query.
+        href: Href,
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of what it said.
+        excerpt: String,
+    },
+    /// The time allowed for everything is over.
+    #[error("{href} was not read within the {seconds} s allowed for the whole search: allow more, or ask for less")]
+    Deadline {
+        /// What was asked for, without its query.
+        href: Href,
+        /// The time allowed.
+        seconds: f64,
+    },
+    /// No token, or no request that carries it, could be made.
+    #[error("{what}: {reason}")]
+    Credential {
+        /// What failed.
+        what: &'static str,
+        /// How.
+        reason: String,
+    },
+    /// A thread that works for the search is gone.
+    #[error("the search was stopped before it was done")]
+    Stopped,
 }

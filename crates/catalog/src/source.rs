@@ -1,3 +1,4 @@
 //! Where items come from.
 
+pub mod http;
 pub mod tree;
