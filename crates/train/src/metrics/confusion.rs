@@ -1,4 +1,4 @@
-//! How good a map of classes is: a streamed confusion matrix and what follows from it.
+//! A streamed confusion matrix and what follows from it.
 //!
 //! With `n[t][p]` pixels of true class `t` that were called `p`, and for class `c` the counts `tp = n[c][c]`,
 //! `fn = sum_p n[c][p] - tp`, `fp = sum_t n[t][c] - tp`:
@@ -18,9 +18,10 @@
 //! A class that is neither true nor predicted anywhere is absent: it has no measures, is left out of the means and is
 //! listed. A class that is on one side only counts, with an IoU of 0.
 
-use ndarray::{Array3, ArrayView, ArrayView3, ArrayView4, Axis, Dimension, Zip};
+use ndarray::{ArrayView, ArrayView3, ArrayView4, Axis, Dimension, Zip};
 use serde::{Deserialize, Serialize};
 
+use super::{mean, most_likely};
 use crate::error::{Result, TrainError};
 
 /// Pixels counted by true and predicted class.
@@ -129,11 +130,19 @@ impl Confusion {
     /// # Errors
     /// When it counts another number of classes.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
+        self.merge_times(other, 1)
+    }
+
+    /// Adds what another matrix has counted, so many times.
+    ///
+    /// # Errors
+    /// As [`Confusion::merge`].
+    pub fn merge_times(&mut self, other: &Self, times: u64) -> Result<()> {
         if self.classes != other.classes {
             return Err(TrainError::ConfusionMismatch { left: self.classes, right: other.classes });
         }
-        self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);
-        self.ignored += other.ignored;
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more * times);
+        self.ignored += other.ignored * times;
         Ok(())
     }
 
@@ -212,32 +221,4 @@ impl ClassMetrics {
             predicted,
         }
     }
-}
-
-/// The class of the largest logit, of equal ones the first: `[n, row, col]` of logits `[n, class, row, col]`. A single logit
-/// per pixel means two classes, the second where it is above 0.
-pub fn most_likely(logits: ArrayView4<'_, f32>) -> Array3<i64> {
-    let mut planes = logits.axis_iter(Axis(1));
-    let Some(first) = planes.next() else {
-        let (n, _, rows, cols) = logits.dim();
-        return Array3::zeros((n, rows, cols));
-    };
-    if logits.len_of(Axis(1)) == 1 {
-        return first.mapv(|logit| i64::from(logit > 0.0));
-    }
-    let mut best = first.to_owned();
-    let mut classes = Array3::zeros(best.dim());
-    for (class, plane) in (1..).zip(planes) {
-        Zip::from(&mut classes).and(&mut best).and(&plane).for_each(|value, best, &logit| {
-            if logit > *best {
-                (*value, *best) = (class, logit);
-            }
-        });
-    }
-    classes
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (count, sum) = values.fold((0_u32, 0.0), |(count, sum), value| (count + 1, sum + value));
-    (count > 0).then(|| sum / f64::from(count))
 }
