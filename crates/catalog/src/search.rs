@@ -1,11 +1,17 @@
 //! A question about items, validated once, and whether an item answers it.
 //!
 //! All parts of a question are joined by "and"; the members of a list (`ids`, `collections`, `classes`) by "or". An item
-//! that does not say what is asked does not answer it: a label item without counts is not found by `min_count`.
+//! that does not say what is asked does not answer it: a label item without counts is not found by `min_count`. A source
+//! that can answer a part itself is trusted with it; [`Search::matches_rest`] decides on the others here.
 
+mod bands;
+pub mod cql2;
+mod fields;
 mod geometry;
 mod labels;
 mod moment;
+mod order;
+mod parts;
 
 use std::cmp::Ordering;
 
@@ -14,12 +20,27 @@ use serde_json::Value;
 use crate::{
     error::{Error, Result},
     item::Item,
+    ml_aoi::Split,
     source::tree::Tree,
 };
 
+pub use bands::ModelBands;
+pub use cql2::Expr;
+pub use fields::Fields;
 pub use geometry::Shape;
 pub use labels::LabelQuestion;
 pub use moment::Interval;
+pub use order::SortKey;
+pub use parts::{Part, Parts};
+
+/// The properties that are moments in time by STAC's core and timestamps extension.
+const MOMENTS: [&str; 8] =
+    ["datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires", "unpublished"];
+
+/// Whether a property is a moment in time, whoever writes it.
+pub(crate) fn is_moment(property: &str) -> bool {
+    MOMENTS.contains(&property)
+}
 
 /// A question as it is asked; [`Search::new`] validates it.
 #[derive(Clone, Debug, Default)]
@@ -34,16 +55,34 @@ pub struct Query {
     pub intersects: Option<Value>,
     /// An RFC 3339 moment, a date, or an interval `START/END` with `..` for an open end.
     pub datetime: Option<String>,
+    /// A condition in CQL2: as text, or as JSON where it begins with `{`.
+    pub filter: Option<String>,
+    /// Conditions as STAC's older query extension has them: `{"eo:cloud_cover": {"lt": 10}}`. Joined with `filter`.
+    pub query: Option<Value>,
     /// What labels the item is to have.
     pub label: LabelQuestion,
-    /// Items with an image asset that has all these bands, by own or common name.
+    /// Items whose images have all these bands, by own or common name.
     pub bands: Vec<String>,
     /// The coarsest ground sample distance, in metres.
     pub gsd_max_m: Option<f64>,
+    /// Items whose images have what a model takes.
+    pub model: Option<ModelBands>,
     /// Fields to sort by, `-properties.datetime` for descending; `datetime` and the like stand for `properties.datetime`.
     pub sort_by: Vec<String>,
+    /// Fields of the items that are wanted, `-assets` for one that is not; empty for all.
+    pub fields: Vec<String>,
     /// The most items wanted.
     pub max_items: Option<usize>,
+    /// How many items a server is to give at a time.
+    pub page_size: Option<usize>,
+}
+
+/// What a source knows beside the item that a question is put to.
+pub trait Surroundings {
+    /// The split that a collection gives for all its items, when it gives exactly one.
+    fn collection_split(&self, collection: &str) -> Option<Split>;
+    /// Whether an item of the source is at `href`, an absolute path or address.
+    fn holds(&self, href: &str) -> bool;
 }
 
 /// A validated question.
@@ -53,7 +92,10 @@ pub struct Search {
     bbox: Option<Shape>,
     intersects: Option<Shape>,
     datetime: Option<Interval>,
-    sort_by: Vec<(String, bool)>,
+    filter: Option<Expr>,
+    sort: Vec<SortKey>,
+    fields: Fields,
+    parts: Parts,
 }
 
 impl Search {
@@ -62,116 +104,208 @@ impl Search {
     /// # Errors
     /// [`Error::Query`] naming the part that makes no sense.
     pub fn new(query: Query) -> Result<Self> {
-        let wrong = |part: &'static str, reason: &str| Error::Query { part, reason: reason.to_owned() };
+        let wrong = |part: &'static str| move |reason: String| Error::Query { part, reason };
         if query.bbox.is_some() && query.intersects.is_some() {
-            return Err(wrong("bbox", "it cannot be asked together with intersects: give one of them"));
+            let reason = "it cannot be asked together with intersects: give one of them".to_owned();
+            return Err(Error::Query { part: "bbox", reason });
         }
-        let bbox = query.bbox.map(Shape::of_bbox).transpose().map_err(|reason| wrong("bbox", &reason))?;
-        let intersects = query
-            .intersects
-            .as_ref()
-            .map(Shape::of_geojson)
-            .transpose()
-            .map_err(|reason| wrong("intersects", &reason))?;
-        let datetime =
-            query.datetime.as_deref().map(Interval::parse).transpose().map_err(|reason| wrong("datetime", &reason))?;
+        let bbox = query.bbox.map(Shape::of_bbox).transpose().map_err(wrong("bbox"))?;
+        let intersects = query.intersects.as_ref().map(Shape::of_geojson).transpose().map_err(wrong("intersects"))?;
+        let datetime = query.datetime.as_deref().map(Interval::parse).transpose().map_err(wrong("datetime"))?;
         if query.gsd_max_m.is_some_and(|gsd| gsd.is_nan() || gsd <= 0.0) {
-            return Err(wrong("gsd-max", "it must be a positive number of metres"));
+            return Err(wrong("gsd-max")("it must be a positive number of metres".to_owned()));
         }
-        let sort_by = query.sort_by.iter().map(|key| sort_key(key)).collect();
-        Ok(Self { bbox, intersects, datetime, sort_by, query })
+        if query.page_size == Some(0) {
+            return Err(wrong("page-size")("a page has at least one item".to_owned()));
+        }
+        let filter = query.filter.as_deref().map(Expr::parse).transpose().map_err(wrong("filter"))?;
+        let older = query.query.as_ref().map(Expr::of_query).transpose().map_err(wrong("query"))?;
+        let filter = match (filter, older) {
+            (Some(a), Some(b)) => Some(a.and(b)),
+            (a, b) => a.or(b),
+        };
+        let sort = query.sort_by.iter().map(|key| SortKey::parse(key)).collect::<std::result::Result<_, _>>();
+        let sort = sort.map_err(wrong("sortby"))?;
+        let fields = Fields::parse(&query.fields).map_err(wrong("fields"))?;
+        let mut search = Self { bbox, intersects, datetime, filter, sort, fields, parts: Parts::NONE, query };
+        search.parts = Part::ALL.into_iter().filter(|part| search.asks(*part)).collect();
+        Ok(search)
     }
 
-    /// Whether an item answers the question. `tree` is asked for what the item's collection says of it.
-    #[must_use]
-    pub fn matches(&self, item: &Item, tree: &Tree) -> bool {
+    fn asks(&self, part: Part) -> bool {
         let query = &self.query;
-        let listed = |list: &[String], name: Option<&str>| {
-            list.is_empty() || name.is_some_and(|name| list.iter().any(|own| own == name))
+        match part {
+            Part::Collections => !query.collections.is_empty(),
+            Part::Ids => !query.ids.is_empty(),
+            Part::Bbox => self.bbox.is_some(),
+            Part::Intersects => self.intersects.is_some(),
+            Part::Datetime => self.datetime.is_some(),
+            Part::Filter => self.filter.is_some(),
+            Part::Labels => query.label.asks(),
+            Part::Bands => !query.bands.is_empty(),
+            Part::Gsd => query.gsd_max_m.is_some(),
+            Part::Model => query.model.is_some(),
+            Part::Sort => !self.sort.is_empty(),
+            Part::Fields => !self.fields.is_all(),
+            Part::MaxItems => query.max_items.is_some(),
+        }
+    }
+
+    /// The parts that are asked.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        self.parts
+    }
+
+    /// Items of any of these collections; empty for all.
+    #[must_use]
+    pub fn collections(&self) -> &[String] {
+        &self.query.collections
+    }
+
+    /// Items with any of these ids; empty for all.
+    #[must_use]
+    pub fn ids(&self) -> &[String] {
+        &self.query.ids
+    }
+
+    /// West, south, east, north in degrees; west greater than east crosses the antimeridian.
+    #[must_use]
+    pub fn bbox(&self) -> Option<[f64; 4]> {
+        self.query.bbox
+    }
+
+    /// The GeoJSON that items are to share a point with, as it was asked: a geometry, feature or feature collection.
+    #[must_use]
+    pub fn intersects(&self) -> Option<&Value> {
+        self.query.intersects.as_ref()
+    }
+
+    /// The place that items are to share a point with: of `bbox` or `intersects`.
+    #[must_use]
+    pub fn place(&self) -> Option<&Shape> {
+        self.bbox.as_ref().or(self.intersects.as_ref())
+    }
+
+    /// The time that items are to share a moment with.
+    #[must_use]
+    pub fn datetime(&self) -> Option<Interval> {
+        self.datetime
+    }
+
+    /// The condition, CQL2 and older query joined.
+    #[must_use]
+    pub fn filter(&self) -> Option<&Expr> {
+        self.filter.as_ref()
+    }
+
+    /// What labels the item is to have.
+    #[must_use]
+    pub fn label(&self) -> &LabelQuestion {
+        &self.query.label
+    }
+
+    /// The bands that the item's images are to have.
+    #[must_use]
+    pub fn bands(&self) -> &[String] {
+        &self.query.bands
+    }
+
+    /// The coarsest ground sample distance, in metres.
+    #[must_use]
+    pub fn gsd_max_m(&self) -> Option<f64> {
+        self.query.gsd_max_m
+    }
+
+    /// The bands of the model that is to read the item's images.
+    #[must_use]
+    pub fn model(&self) -> Option<&ModelBands> {
+        self.query.model.as_ref()
+    }
+
+    /// What to sort by, most important first.
+    #[must_use]
+    pub fn sort(&self) -> &[SortKey] {
+        &self.sort
+    }
+
+    /// The fields that are wanted of each item.
+    #[must_use]
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// The most items wanted.
+    #[must_use]
+    pub fn max_items(&self) -> Option<usize> {
+        self.query.max_items
+    }
+
+    /// How many items a server is to give at a time.
+    #[must_use]
+    pub fn page_size(&self) -> Option<usize> {
+        self.query.page_size
+    }
+
+    /// Whether what a source knows beside its items is needed: a source that reads as it answers must have read all first.
+    #[must_use]
+    pub fn needs_surroundings(&self) -> bool {
+        self.query.label.with_image || self.query.label.split.is_some()
+    }
+
+    /// Whether an item answers the question. `surroundings` say what the item's source knows of it.
+    #[must_use]
+    pub fn matches(&self, item: &Item, surroundings: &dyn Surroundings) -> bool {
+        self.matches_rest(item, Parts::NONE, surroundings)
+    }
+
+    /// Whether an item answers all parts of the question but those that its source has `answered`.
+    #[must_use]
+    pub fn matches_rest(&self, item: &Item, answered: Parts, surroundings: &dyn Surroundings) -> bool {
+        self.parts.without(answered).iter().all(|part| self.matches_part(part, item, surroundings))
+    }
+
+    fn matches_part(&self, part: Part, item: &Item, surroundings: &dyn Surroundings) -> bool {
+        let query = &self.query;
+        let listed = |list: &[String], name: Option<&str>| name.is_some_and(|name| list.iter().any(|own| own == name));
+        let meets = |asked: &Option<Shape>| {
+            asked.as_ref().is_none_or(|asked| Shape::of_item(item).is_some_and(|own| asked.meets(&own)))
         };
-        listed(&query.collections, item.collection())
-            && listed(&query.ids, Some(item.id()))
-            && self.datetime.as_ref().is_none_or(|asked| item.interval().is_some_and(|own| asked.meets(own)))
-            && [&self.bbox, &self.intersects]
-                .into_iter()
-                .flatten()
-                .all(|asked| Shape::of_item(item).is_some_and(|own| asked.meets(&own)))
-            && has_bands(item, &query.bands)
-            && query.gsd_max_m.is_none_or(|most| gsd_m(item).is_some_and(|own| own <= most))
-            && query.label.matches(item, tree)
+        match part {
+            Part::Collections => listed(&query.collections, item.collection()),
+            Part::Ids => listed(&query.ids, Some(item.id())),
+            Part::Bbox => meets(&self.bbox),
+            Part::Intersects => meets(&self.intersects),
+            Part::Datetime => {
+                self.datetime.as_ref().is_none_or(|asked| item.interval().is_some_and(|own| asked.meets(own)))
+            }
+            Part::Filter => self.filter.as_ref().is_none_or(|filter| filter.matches(item)),
+            Part::Labels => query.label.matches(item, surroundings),
+            Part::Bands => bands::has_bands(item, &query.bands),
+            Part::Gsd => query.gsd_max_m.is_none_or(|most| bands::gsd_m(item).is_some_and(|own| own <= most)),
+            Part::Model => query.model.as_ref().is_none_or(|model| model.can_read(item)),
+            Part::Sort | Part::Fields | Part::MaxItems => true,
+        }
     }
 
     /// The items of a tree that answer the question: sorted where asked, else in the tree's order, and no more than asked
-    /// for.
+    /// for. All their fields are left.
     #[must_use]
     pub fn of<'a>(&self, tree: &'a Tree) -> Vec<&'a Item> {
         let matching = tree.items.iter().filter(|item| self.matches(item, tree));
-        if self.sort_by.is_empty() {
-            return matching.take(self.query.max_items.unwrap_or(usize::MAX)).collect();
+        let most = self.query.max_items.unwrap_or(usize::MAX);
+        if self.sort.is_empty() {
+            return matching.take(most).collect();
         }
         let mut found: Vec<_> = matching.collect();
         found.sort_by(|a, b| self.order(a, b));
-        found.truncate(self.query.max_items.unwrap_or(usize::MAX));
+        found.truncate(most);
         found
     }
 
-    /// Puts what several sources answered into one order, and keeps no more than asked for.
-    pub fn arrange(&self, found: &mut Vec<Item>) {
-        found.sort_by(|a, b| self.order(a, b));
-        found.truncate(self.query.max_items.unwrap_or(usize::MAX));
+    /// Which of two items comes first in the order asked for.
+    #[must_use]
+    pub fn order(&self, a: &Item, b: &Item) -> Ordering {
+        order::order(&self.sort, a, b)
     }
-
-    fn order(&self, a: &Item, b: &Item) -> Ordering {
-        self.sort_by.iter().fold(Ordering::Equal, |order, (field, descending)| {
-            let next = || {
-                let order = compare(field_of(a, field), field_of(b, field));
-                if *descending { order.reverse() } else { order }
-            };
-            order.then_with(next)
-        })
-    }
-}
-
-/// `-field` and `+field`; what is no field of an item is one of its properties.
-fn sort_key(key: &str) -> (String, bool) {
-    let (name, descending) = match key.strip_prefix('-') {
-        Some(name) => (name, true),
-        None => (key.strip_prefix('+').unwrap_or(key), false),
-    };
-    (name.strip_prefix("properties.").unwrap_or(name).to_owned(), descending)
-}
-
-fn field_of<'a>(item: &'a Item, field: &str) -> Option<&'a Value> {
-    if matches!(field, "id" | "collection") { item.document().get(field) } else { item.property(field) }
-}
-
-/// Numbers before texts, anything before what is missing.
-fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {
-    match (a, b) {
-        (Some(a), Some(b)) => match (a.as_f64(), b.as_f64(), a.as_str(), b.as_str()) {
-            (Some(a), Some(b), ..) => a.total_cmp(&b),
-            (Some(_), None, ..) => Ordering::Less,
-            (None, Some(_), ..) => Ordering::Greater,
-            (.., Some(a), Some(b)) => a.cmp(b),
-            _ => a.to_string().cmp(&b.to_string()),
-        },
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => Ordering::Equal,
-    }
-}
-
-fn has_bands(item: &Item, wanted: &[String]) -> bool {
-    let has_all = |asset: crate::item::Asset<'_>| {
-        let bands = asset.bands();
-        wanted.iter().all(|name| bands.iter().any(|band| band.answers_to(name)))
-    };
-    wanted.is_empty() || item.assets().filter(|asset| asset.is_raster()).any(has_all)
-}
-
-/// The finest ground sample distance that the item gives for itself or for a band.
-fn gsd_m(item: &Item) -> Option<f64> {
-    let own = item.property("gsd").and_then(Value::as_f64);
-    let of_bands = item.assets().flat_map(|asset| asset.bands()).filter_map(|band| band.gsd_m);
-    own.or_else(|| of_bands.min_by(f64::total_cmp))
 }

@@ -105,7 +105,8 @@ pub(crate) fn run(args: &SearchArgs) -> Result<()> {
         }
         found.extend(search.of(&tree).into_iter().filter(|item| seen.insert(item.item_id())).cloned());
     }
-    search.arrange(&mut found);
+    found.sort_by(|a, b| search.order(a, b));
+    found.truncate(search.max_items().unwrap_or(usize::MAX));
     write(args.output, &found)
 }
 
@@ -147,6 +148,7 @@ fn query(args: &SearchArgs) -> Result<Query> {
         gsd_max_m: args.gsd_max,
         sort_by: args.sortby.clone(),
         max_items: args.max_items,
+        ..Query::default()
     })
 }
 

@@ -2,6 +2,8 @@
 //!
 //! All arithmetic is on the plane of longitude and latitude, as GeoJSON prescribes for its edges.
 
+use std::borrow::Cow;
+
 use geo::{BoundingRect, Intersects};
 use serde_json::Value;
 
@@ -19,6 +21,34 @@ impl Shape {
     fn new(parts: Vec<geo::Geometry<f64>>) -> Self {
         let bounds = parts.iter().map(BoundingRect::bounding_rect).collect();
         Self { parts, bounds }
+    }
+
+    /// One geometry.
+    pub(crate) fn of_geometry(geometry: geo::Geometry<f64>) -> Self {
+        Self::new(vec![geometry])
+    }
+
+    /// All parts as one geometry.
+    pub(crate) fn whole(&self) -> Cow<'_, geo::Geometry<f64>> {
+        match self.parts.as_slice() {
+            [one] => Cow::Borrowed(one),
+            several => Cow::Owned(geo::Geometry::GeometryCollection(geo::GeometryCollection(several.to_vec()))),
+        }
+    }
+
+    /// Whether the boxes of any two parts share a point.
+    pub(crate) fn bounds_meet(&self, other: &Self) -> bool {
+        let boxes = |shape: &'_ Self| shape.bounds.iter().flatten().copied().collect::<Vec<_>>();
+        boxes(self).iter().any(|a| boxes(other).iter().any(|b| a.intersects(b)))
+    }
+
+    /// The boxes of its parts, each west, south, east, north in degrees; `None` where a part has none.
+    #[must_use]
+    pub fn boxes(&self) -> Option<Vec<[f64; 4]>> {
+        let flat = |bounds: &Option<geo::Rect<f64>>| {
+            bounds.map(|bounds| [bounds.min().x, bounds.min().y, bounds.max().x, bounds.max().y])
+        };
+        self.bounds.iter().map(flat).collect()
     }
 
     /// A box of west, south, east, north; in two parts when it crosses the antimeridian.

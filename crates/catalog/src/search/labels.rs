@@ -5,7 +5,7 @@ use crate::{
     label::{self, Label, LabelType},
     ml_aoi::{MlAoi, Split},
     pairing::CLASS,
-    source::tree::Tree,
+    search::Surroundings,
 };
 
 /// What labels an item is to have; the default asks nothing.
@@ -28,11 +28,16 @@ pub struct LabelQuestion {
 impl LabelQuestion {
     /// Whether an item answers.
     #[must_use]
-    pub fn matches(&self, item: &Item, tree: &Tree) -> bool {
-        self.split.is_none_or(|wanted| split_of(item, tree) == Some(wanted))
+    pub fn matches(&self, item: &Item, surroundings: &dyn Surroundings) -> bool {
+        self.split.is_none_or(|wanted| split_of(item, surroundings) == Some(wanted))
             && (!self.asks_for_fields()
                 || label::read_leniently(item).is_some_and(|(fields, _)| self.matches_fields(item, &fields)))
-            && (!self.with_image || has_image(item, tree))
+            && (!self.with_image || has_image(item, surroundings))
+    }
+
+    /// Whether anything is asked.
+    pub(super) fn asks(&self) -> bool {
+        self.asks_for_fields() || self.split.is_some() || self.with_image
     }
 
     fn asks_for_fields(&self) -> bool {
@@ -56,12 +61,12 @@ fn count_of(fields: &Label, name: &str) -> Option<u64> {
     counts.filter(|count| count.name == name).map(|count| count.count).reduce(u64::saturating_add)
 }
 
-fn split_of(item: &Item, tree: &Tree) -> Option<Split> {
+fn split_of(item: &Item, surroundings: &dyn Surroundings) -> Option<Split> {
     let own = crate::extension::read::<MlAoi>(item).ok().flatten().and_then(|fields| fields.split);
-    own.or_else(|| tree.collection_split(item.collection()?))
+    own.or_else(|| surroundings.collection_split(item.collection()?))
 }
 
-fn has_image(item: &Item, tree: &Tree) -> bool {
+fn has_image(item: &Item, surroundings: &dyn Surroundings) -> bool {
     let label_keys: Vec<&str> = item
         .assets()
         .filter(|asset| asset.roles().any(|role| role.starts_with("labels")))
@@ -71,7 +76,7 @@ fn has_image(item: &Item, tree: &Tree) -> bool {
         item.assets().any(|asset| asset.is_raster() && asset.has_role("data") && !label_keys.contains(&asset.key));
     let linked = || {
         let mut sources = item.links().filter(|link| link.rel() == label::SOURCE_REL).filter_map(|link| link.href());
-        sources.any(|href| tree.holds(href))
+        sources.any(|href| surroundings.holds(href))
     };
     beside || linked()
 }

@@ -14,6 +14,7 @@ use crate::{
     item::Item,
     ml_aoi::Split,
     repair::{Finding, FindingKind, Severity},
+    search::Surroundings,
 };
 
 /// The most documents that one catalog may link to; ten times the largest static catalogs known.
@@ -58,11 +59,26 @@ impl Tree {
     /// The split that a collection's summaries give for all its items, when they give exactly one.
     #[must_use]
     pub fn collection_split(&self, collection: &str) -> Option<Split> {
-        let splits = self.collections.get(collection)?.get("summaries")?.get("ml-aoi:split")?.as_array()?;
-        match splits.as_slice() {
-            [only] => only.as_str().and_then(Split::parse),
-            _ => None,
-        }
+        split_of(self.collections.get(collection)?)
+    }
+}
+
+impl Surroundings for Tree {
+    fn holds(&self, href: &str) -> bool {
+        self.holds(href)
+    }
+
+    fn collection_split(&self, collection: &str) -> Option<Split> {
+        self.collection_split(collection)
+    }
+}
+
+/// The split that a collection's summaries give for all its items, when they give exactly one.
+pub(crate) fn split_of(collection: &Map<String, Value>) -> Option<Split> {
+    let splits = collection.get("summaries")?.get("ml-aoi:split")?.as_array()?;
+    match splits.as_slice() {
+        [only] => only.as_str().and_then(Split::parse),
+        _ => None,
     }
 }
 
