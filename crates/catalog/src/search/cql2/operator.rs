@@ -167,11 +167,6 @@ impl Operator {
         }
     }
 
-    /// Whether it gives a truth and not a number or text.
-    pub(super) fn is_predicate(self) -> bool {
-        !self.is_arithmetic() && !matches!(self, Self::Casei | Self::Accenti)
-    }
-
     pub(super) fn is_arithmetic(self) -> bool {
         use Operator::{Add, Divide, Multiply, Power, Remainder, Subtract, WholeDivide};
         matches!(self, Add | Subtract | Multiply | Divide | Remainder | Power | WholeDivide)
