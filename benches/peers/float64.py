@@ -56,10 +56,11 @@ def attributes(node):
     return found
 
 
-def run(model, inputs, dtype=torch.float64, leaves=(), batch_statistics=False, decided=None):
+def run(model, inputs, dtype=torch.float64, leaves=(), batch_statistics=False, decided=None, stored=False):
     """Every output of the graph by name. Values named in `leaves` are made variables of autograd's and returned as well.
 
-    With `batch_statistics`, BatchNormalization is that of training whatever the file says. Values `decided` elsewhere are taken as given."""
+    With `batch_statistics`, BatchNormalization is that of training whatever the file says. Values `decided` elsewhere are taken as given.
+    With `stored`, every operator is exact and its outcome rounded to float32."""
     graph = model.graph
     given = {"opset": next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), "dtype": dtype, "training": batch_statistics}
     values = {name: torch.as_tensor(v) for name, v in inputs.items()} | {t.name: tensor(t, dtype) for t in graph.initializer}
@@ -74,6 +75,7 @@ def run(model, inputs, dtype=torch.float64, leaves=(), batch_statistics=False, d
             arguments = [values[name] if name else None for name in node.input]
             results = OPERATORS[node.op_type](attributes(node) | given | {"outputs": len(node.output)}, *arguments)
             for name, result in zip(node.output, results if isinstance(results, (tuple, list)) else [results]):
+                if stored and result.is_floating_point(): result = result.float().to(dtype)
                 if decided and name in decided: result = torch.as_tensor(decided[name])
                 if name in leaves: result = variables[name] = result.detach().clone().requires_grad_()
                 values[name] = result

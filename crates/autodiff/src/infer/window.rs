@@ -110,18 +110,29 @@ impl Window {
 
     fn resolve_scatter(&mut self, query: &Query<'_>) -> Result<()> {
         let rank = self.input.len();
-        let auto_pad = query.node.text("auto_pad", "NOTSET");
-        if auto_pad != "NOTSET" || query.node.ints("output_shape").is_some() {
-            return Err(query.node.error("auto_pad and output_shape are not supported; export with explicit pads"));
+        let auto_pad = query.node.text("auto_pad", "NOTSET").to_owned();
+        let same = auto_pad.starts_with("SAME");
+        if auto_pad == "NOTSET" {
+            self.explicit_pads(query)?;
         }
-        self.explicit_pads(query)?;
         let extra = sizes(query, "output_padding", rank)?.unwrap_or_else(|| vec![0; rank]);
+        let asked = sizes(query, "output_shape", rank)?;
         for (axis, extra) in extra.into_iter().enumerate() {
-            let grown = self.input[axis]
-                .saturating_sub(1)
-                .saturating_mul(self.strides[axis])
-                .saturating_add(self.extent(axis))
-                .saturating_add(extra);
+            let (size, stride) = (self.input[axis], self.strides[axis]);
+            let grown = size.saturating_sub(1).saturating_mul(stride);
+            let grown = grown.saturating_add(self.extent(axis)).saturating_add(extra);
+            let output = match &asked {
+                Some(asked) => Some(asked[axis]),
+                None => same.then(|| size.saturating_mul(stride)),
+            };
+            if let Some(output) = output {
+                let total = grown.checked_sub(output).ok_or_else(|| {
+                    query.fail(format!("its windows reach {grown} positions where an output of {output} is asked for"))
+                })?;
+                let smaller = total / 2;
+                self.pads_begin[axis] = if auto_pad == "SAME_UPPER" { smaller } else { total - smaller };
+                self.pads_end[axis] = total - self.pads_begin[axis];
+            }
             let cut = self.pads_begin[axis].saturating_add(self.pads_end[axis]);
             let size = grown.checked_sub(cut).filter(|&s| s > 0);
             self.output.push(size.ok_or_else(|| query.fail("its padding leaves nothing of the output"))?);

@@ -115,6 +115,9 @@ fn has_kernel(node: &Node, builder: &Builder) -> Result<bool> {
             planar(0)
         }
         (SWATH_DOMAIN, "BatchNormGrad") => planar(1),
+        (SWATH_DOMAIN, "ResizeGrad") if node.int("antialias", 0) != 0 || node.int("exclude_outside", 0) != 0 => {
+            Ok(false)
+        }
         (SWATH_DOMAIN, "ResizeGrad") => planar(0),
         (SWATH_DOMAIN, _) => Ok(true),
         ("", "Conv") => planar(0),

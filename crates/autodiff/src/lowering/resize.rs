@@ -98,26 +98,50 @@ impl<'a> Sampling<'a> {
             // The runtime computes coordinates in float32; a tie must fall to the same side here.
             let source = f64::from(self.source(at) as f32);
             let row = &mut matrix[at * self.input..(at + 1) * self.input];
-            let mut put = |index: f64, weight: f64| {
-                row[index.clamp(0.0, (self.input - 1) as f64) as usize] += weight;
-            };
-            match self.mode {
-                "nearest" => put(self.nearest(source), 1.0),
-                "linear" => {
-                    let source = source.clamp(0.0, (self.input - 1) as f64);
-                    let low = source.floor();
-                    put(low, 1.0 - (source - low));
-                    put(low + 1.0, source - low);
-                }
-                _ => {
-                    let low = source.floor();
-                    for (i, weight) in self.cubic(source - low).into_iter().enumerate() {
-                        put(low - 1.0 + i as f64, weight);
-                    }
-                }
+            let last = (self.input - 1) as f64;
+            for (index, weight) in self.read_at(source) {
+                row[index.clamp(0.0, last) as usize] += weight;
             }
         }
         matrix
+    }
+
+    /// Positions that are read at a point of the input, and their weights. One beyond the border reads the border's value.
+    fn read_at(&self, source: f64) -> Vec<(f64, f64)> {
+        let last = (self.input - 1) as f64;
+        let low = source.floor();
+        match self.mode {
+            "nearest" => vec![(self.nearest(source), 1.0)],
+            _ if self.widening() > 1.0 || self.mode == "cubic" && self.node.int("exclude_outside", 0) != 0 => {
+                self.averaged(source)
+            }
+            "linear" => {
+                let source = source.clamp(0.0, last);
+                let low = source.floor();
+                vec![(low, 1.0 - (source - low)), (low + 1.0, source - low)]
+            }
+            _ => (-1..=2).map(|i| low + f64::from(i)).map(|index| (index, self.filter(source - index))).collect(),
+        }
+    }
+
+    /// How many times as wide as an input pixel the filter is, against aliases in what shrinks.
+    fn widening(&self) -> f64 {
+        if self.node.int("antialias", 0) != 0 { (1.0 / self.scale).max(1.0) } else { 1.0 }
+    }
+
+    /// All positions within reach of the filter, their weights adding up to one; those outside not among them where they are excluded.
+    fn averaged(&self, source: f64) -> Vec<(f64, f64)> {
+        let (widening, last) = (self.widening(), (self.input - 1) as f64);
+        let reach = if self.mode == "linear" { widening } else { 2.0 * widening };
+        let outside = self.node.int("exclude_outside", 0) != 0;
+        let (from, to) = ((source - reach).floor() + 1.0, (source + reach).floor() + 1.0);
+        let from = if outside { from.max(0.0) } else { from };
+        let to = if outside { to.min(last + 1.0) } else { to };
+        let count = (to - from).max(0.0) as usize;
+        let read = (0..count).map(|i| from + i as f64).map(|index| (index, self.filter((index - source) / widening)));
+        let read: Vec<(f64, f64)> = read.collect();
+        let total: f64 = read.iter().map(|(_, weight)| weight).sum();
+        read.into_iter().map(|(index, weight)| (index, if total == 0.0 { weight } else { weight / total })).collect()
     }
 
     fn nearest(&self, source: f64) -> f64 {
@@ -129,11 +153,14 @@ impl<'a> Sampling<'a> {
         }
     }
 
-    /// Weights of the four neighbours at a fraction `t` past the second.
-    fn cubic(&self, t: f64) -> [f64; 4] {
-        let a = f64::from(self.node.float("cubic_coeff_a", -0.75));
-        let near = |x: f64| ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
-        let far = |x: f64| ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a;
-        [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)]
+    /// The weight of a pixel at some distance, linear or cubic.
+    fn filter(&self, distance: f64) -> f64 {
+        let (x, a) = (distance.abs(), f64::from(self.node.float("cubic_coeff_a", -0.75)));
+        match self.mode {
+            "linear" => (1.0 - x).max(0.0),
+            _ if x <= 1.0 => ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0,
+            _ if x < 2.0 => ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a,
+            _ => 0.0,
+        }
     }
 }

@@ -17,19 +17,19 @@ pub(super) fn div(node: &Node, tape: &mut Tape) -> Result<()> {
     Ok(())
 }
 
-/// y = a^b: da = b a^(b-1) dy, db = y ln(a) dy, which is 0 where a is not positive.
+/// y = a^b: da = b a^(b-1) dy, which is 0 where b is, and db = y ln(a) dy, which is 0 where a is not positive.
 pub(super) fn pow(node: &Node, tape: &mut Tape) -> Result<()> {
     let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
     let (a, b, y) = (node.required(0)?, node.required(1)?, node.result()?);
-    if tape.wants(node, 0) {
+    if tape.wants(node, 0) && known_number(b, tape)? != Some(0.0) {
         let slope = power_slope(a, b, y, tape)?;
         let da = tape.builder.mul(&dy, &slope)?;
         tape.contribute_broadcast(node, 0, &da)?;
     }
     if tape.wants(node, 1) {
         let builder = &mut tape.builder;
-        let zero = builder.scalar(0.0)?;
-        let one = builder.scalar(1.0)?;
+        let zero = builder.scalar_like(a, 0.0)?;
+        let one = builder.scalar_like(a, 1.0)?;
         let positive = builder.op("Greater", &[a, &zero])?;
         let safe = builder.op("Where", &[&positive, a, &one])?;
         let log = builder.op("Log", &[&safe])?;
@@ -45,11 +45,11 @@ fn power_slope(a: &str, b: &str, y: &str, tape: &mut Tape) -> Result<String> {
     match known_number(b, tape)? {
         Some(2.0) => tape.builder.scale(a, 2.0),
         Some(0.5) => {
-            let half = tape.builder.scalar(0.5)?;
+            let half = tape.builder.scalar_like(y, 0.5)?;
             tape.builder.div(&half, y)
         }
         Some(exponent) => {
-            let lower = tape.builder.scalar(exponent - 1.0)?;
+            let lower = tape.builder.scalar_like(a, exponent - 1.0)?;
             let power = tape.builder.op("Pow", &[a, &lower])?;
             tape.builder.scale(&power, exponent)
         }
@@ -57,8 +57,12 @@ fn power_slope(a: &str, b: &str, y: &str, tape: &mut Tape) -> Result<String> {
             let builder = &mut tape.builder;
             let dtype = builder.dtype(a)?;
             let exponent = builder.cast(b, dtype)?;
-            let one = builder.scalar(1.0)?;
-            let lower = builder.sub(&exponent, &one)?;
+            let one = builder.scalar_like(a, 1.0)?;
+            // Where the exponent is 0 the slope is, and a^-1, which has no value at 0, must not be multiplied by it.
+            let zero = builder.scalar_like(a, 0.0)?;
+            let flat = builder.op("Equal", &[&exponent, &zero])?;
+            let above = builder.op("Where", &[&flat, &one, &exponent])?;
+            let lower = builder.sub(&above, &one)?;
             let power = builder.op("Pow", &[a, &lower])?;
             builder.mul(&power, &exponent)
         }

@@ -8,9 +8,6 @@ use crate::infer::resize_scales;
 /// Keeps the sampling attributes; sizes and scales become attributes as well.
 pub(super) fn resize(node: &Node, tape: &mut Tape) -> Result<()> {
     let Some(dy) = tape.gradient(node, 0)? else { return Ok(()) };
-    if node.int("antialias", 0) != 0 || node.int("exclude_outside", 0) != 0 {
-        return Err(node.error("antialias and exclude_outside have no gradient rule; export without them"));
-    }
     let dims = tape.builder.dims(node.required(0)?)?;
     let (_, scales) = resize_scales(&tape.builder.query(node)?)?;
     let text = |name, default| Attribute::String(node.text(name, default).to_owned());
@@ -18,6 +15,8 @@ pub(super) fn resize(node: &Node, tape: &mut Tape) -> Result<()> {
         ("mode", text("mode", "nearest")),
         ("coordinate_transformation_mode", text("coordinate_transformation_mode", "half_pixel")),
         ("nearest_mode", text("nearest_mode", "round_prefer_floor")),
+        ("antialias", Attribute::Int(node.int("antialias", 0))),
+        ("exclude_outside", Attribute::Int(node.int("exclude_outside", 0))),
         ("cubic_coeff_a", Attribute::Float(node.float("cubic_coeff_a", -0.75))),
         ("input_shape", Attribute::Ints(dims.iter().map(|&d| d as i64).collect())),
         ("scales", Attribute::Floats(scales)),

@@ -30,7 +30,7 @@ struct Window {
 
 impl Window {
     fn of(call: &Call<'_>, kernel: Vec<usize>) -> Self {
-        assert_eq!(call.node.text("auto_pad", "NOTSET"), "NOTSET");
+        assert!(call.node.operator == "ConvTranspose" || call.node.text("auto_pad", "NOTSET") == "NOTSET");
         let rank = kernel.len();
         Self {
             strides: call.sizes("strides", vec![1; rank]),
@@ -85,18 +85,26 @@ fn conv(call: &Call<'_>) -> Array {
 
 fn conv_transpose(call: &Call<'_>) -> Array {
     let (x, w) = (call.input(0), call.input(1));
-    let window = Window::of(call, w.dims[2..].to_vec());
+    let mut window = Window::of(call, w.dims[2..].to_vec());
     let rank = window.kernel.len();
     let extra = call.sizes("output_padding", vec![0; rank]);
     let group = call.node.int("group", 1) as usize;
     let (in_per_group, out_per_group) = (x.dims[1] / group, w.dims[1]);
-    let spatial: Vec<usize> = (0..rank)
-        .map(|a| {
-            (x.dims[2 + a] - 1) * window.strides[a] + (window.kernel[a] - 1) * window.dilations[a] + 1 + extra[a]
-                - window.pads[a]
-                - window.pads[rank + a]
-        })
-        .collect();
+    let auto_pad = call.node.text("auto_pad", "NOTSET");
+    let doubled = (0..rank).map(|a| x.dims[2 + a] * window.strides[a]).collect();
+    let asked = call.sizes("output_shape", if auto_pad.starts_with("SAME") { doubled } else { vec![] });
+    let mut spatial = Vec::new();
+    for (a, extra) in extra.into_iter().enumerate() {
+        let reached =
+            (x.dims[2 + a] - 1) * window.strides[a] + (window.kernel[a] - 1) * window.dilations[a] + 1 + extra;
+        if let Some(asked) = asked.get(a) {
+            // Of an odd number to cut, one more goes in front, and behind for SAME_UPPER.
+            let odd = (reached - asked) % 2;
+            let before = (reached - asked) / 2 + if auto_pad == "SAME_UPPER" { 0 } else { odd };
+            (window.pads[a], window.pads[rank + a]) = (before, reached - asked - before);
+        }
+        spatial.push(reached - window.pads[a] - window.pads[rank + a]);
+    }
     let mut y = Array::filled(&[&[x.dims[0], out_per_group * group], &spatial[..]].concat(), 0.0);
     for at in coordinates(&x.dims) {
         let (n, c) = (at[0], at[1]);

@@ -49,7 +49,17 @@ fn taps(call: &Call<'_>, at: usize, input: usize, output: usize, scale: f64) -> 
         other => panic!("the evaluator lacks {other}"),
     };
     let clamp = |p: f64| p.clamp(0.0, n_in - 1.0) as usize;
+    let (antialias, outside) = (call.node.int("antialias", 0) != 0, call.node.int("exclude_outside", 0) != 0);
     match call.node.text("mode", "nearest") {
+        mode @ ("linear" | "cubic") if antialias || outside => {
+            // The filter over every pixel, and as many beyond the border as it can reach; weights made to add up to one.
+            let wide = if antialias { (1.0 / scale).max(1.0) } else { 1.0 };
+            let beyond = if outside { 0.0 } else { (2.0 * wide).ceil() + 1.0 };
+            let filter = |d: f64| if mode == "linear" { (1.0 - d.abs()).max(0.0) } else { cubic(call, d) };
+            let at: Vec<f64> = (0..).map(|p| f64::from(p) - beyond).take_while(|p| *p < n_in + beyond).collect();
+            let total: f64 = at.iter().map(|p| filter((p - source) / wide)).sum();
+            at.into_iter().map(|p| (clamp(p), filter((p - source) / wide) / total)).collect()
+        }
         "nearest" => {
             let nearest = match call.node.text("nearest_mode", "round_prefer_floor") {
                 "floor" => source.floor(),
@@ -65,17 +75,19 @@ fn taps(call: &Call<'_>, at: usize, input: usize, output: usize, scale: f64) -> 
             vec![(clamp(source.floor()), 1.0 - t), (clamp(source.floor() + 1.0), t)]
         }
         _ => {
-            let a = f64::from(call.node.float("cubic_coeff_a", -0.75));
-            let weight = |d: f64| {
-                let d = d.abs();
-                if d <= 1.0 {
-                    (a + 2.0) * d.powi(3) - (a + 3.0) * d.powi(2) + 1.0
-                } else {
-                    a * d.powi(3) - 5.0 * a * d.powi(2) + 8.0 * a * d - 4.0 * a
-                }
-            };
             let low = source.floor();
-            (-1..=2).map(|k| (clamp(low + f64::from(k)), weight(source - low - f64::from(k)))).collect()
+            (-1..=2).map(|k| (clamp(low + f64::from(k)), cubic(call, source - low - f64::from(k)))).collect()
         }
+    }
+}
+
+fn cubic(call: &Call<'_>, distance: f64) -> f64 {
+    let (d, a) = (distance.abs(), f64::from(call.node.float("cubic_coeff_a", -0.75)));
+    if d <= 1.0 {
+        (a + 2.0) * d.powi(3) - (a + 3.0) * d.powi(2) + 1.0
+    } else if d < 2.0 {
+        a * d.powi(3) - 5.0 * a * d.powi(2) + 8.0 * a * d - 4.0 * a
+    } else {
+        0.0
     }
 }

@@ -40,7 +40,7 @@ impl Case {
         self.input_within(name, dims, (-1.0, 1.0))
     }
 
-    /// A float input with random values between two bounds.
+    /// A float input with random values between two bounds, or with one value where these are the same.
     pub fn input_within(mut self, name: &str, dims: &[usize], bounds: (f64, f64)) -> Self {
         self.inputs.push((name.to_owned(), dims.to_vec(), bounds));
         self
@@ -93,7 +93,8 @@ impl Case {
         let mut random = ChaCha8Rng::seed_from_u64(7);
         let mut values = Values::new();
         for (name, dims, (low, high)) in &self.inputs {
-            values.insert(name.clone(), Array::from_fn(dims, |_| random.random_range(*low..*high)));
+            let mut draw = |_: &[usize]| if low == high { *low } else { random.random_range(*low..*high) };
+            values.insert(name.clone(), Array::from_fn(dims, &mut draw));
         }
         let seeds: Values = written
             .graph()

@@ -1,6 +1,6 @@
-//! Transposed convolutions: strides, padding, output padding, dilations, groups, bias.
+//! Transposed convolutions: strides, padding given and asked for by the output, output padding, dilations, groups, bias.
 
-use crate::check::{Case, int, ints, node};
+use crate::check::{Case, int, ints, node, text};
 
 fn conv_transpose(attributes: &[(&str, &[i64])], group: usize, x: &[usize], w: &[usize]) {
     let mut layer = node("ConvTranspose", &["x", "w", "b"], &["y"]).with("group", int(group as i64));
@@ -31,4 +31,16 @@ fn dilated_groups() {
 #[test]
 fn one_spatial_axis() {
     conv_transpose(&[("strides", &[2])], 1, &[2, 2, 4], &[2, 3, 3]);
+}
+
+/// Kernels of 5 on a stride of 2 reach 11 and 9 positions of images of 4 and 3.
+#[test]
+fn padding_from_the_size_asked_for() {
+    let layer = || node("ConvTranspose", &["x", "w"], &["y"]).with("strides", ints(&[2, 2]));
+    let check = |layer| Case::new(vec![layer]).input("x", &[1, 2, 4, 3]).input("w", &[2, 1, 5, 5]).check();
+    for auto_pad in ["SAME_UPPER", "SAME_LOWER", "VALID"] {
+        check(layer().with("auto_pad", text(auto_pad)));
+    }
+    check(layer().with("output_shape", ints(&[8, 7])));
+    check(layer().with("output_shape", ints(&[10, 6])).with("auto_pad", text("SAME_UPPER")));
 }

@@ -54,3 +54,14 @@ fn power_of_two_variables_with_broadcast() {
     let power = node("Pow", &["x", "exponent"], &["y"]);
     Case::new(vec![power]).input_within("x", &[2, 3], (0.5, 2.0)).input("exponent", &[3]).check();
 }
+
+#[test]
+fn an_exponent_of_zero_is_flat_at_zero_too() {
+    let power = node("Pow", &["x", "exponent"], &["y"]);
+    Case::new(vec![power])
+        .input_within("x", &[2, 3], (0.0, 0.0))
+        .constant("exponent", Tensor::floats(&[0.0, 1.0, 2.0]))
+        .check();
+    let parts = vec![node("Pow", &["x", "exponent"], &["one"]), node("Add", &["one", "x"], &["y"])];
+    Case::new(parts).input_within("x", &[4], (0.0, 0.0)).constant("exponent", Tensor::scalar(0.0)).check();
+}

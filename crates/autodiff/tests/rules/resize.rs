@@ -2,7 +2,25 @@
 
 use swath_autodiff::graph::Tensor;
 
-use crate::check::{Case, node, text};
+use crate::check::{Case, int, node, text};
+
+/// Operators of version 18 alone know `antialias`.
+fn averaging(mode: &str, attributes: [(&str, i64); 2], sizes: &[i64]) {
+    let layer = node("Resize", &["x", "", "", "sizes"], &["y"]).with("mode", text(mode));
+    let layer = attributes.into_iter().fold(layer, |layer, (name, value)| layer.with(name, int(value)));
+    Case::new(vec![layer]).input("x", &[1, 1, 6, 7]).constant("sizes", Tensor::ints(sizes)).check_at(18);
+}
+
+#[test]
+fn antialiased_and_within_the_border() {
+    for mode in ["linear", "cubic"] {
+        for exclude in [0, 1] {
+            averaging(mode, [("antialias", 1), ("exclude_outside", exclude)], &[1, 1, 2, 3]);
+            averaging(mode, [("antialias", 1), ("exclude_outside", exclude)], &[1, 1, 4, 9]);
+        }
+    }
+    averaging("cubic", [("antialias", 0), ("exclude_outside", 1)], &[1, 1, 4, 9]);
+}
 
 fn resize(mode: &str, coordinates: &str, nearest: &str, sizes: &[i64]) {
     let layer = node("Resize", &["x", "", "", "sizes"], &["y"])

@@ -98,6 +98,31 @@ pub(in crate::kernels) fn expect(
     Err(KernelError::Shape { operator, tensor, expected: format!("{expected:?}"), got: got.to_vec() })
 }
 
+/// Refuses a tensor that has not the shape of another, which the error calls `other`.
+pub(in crate::kernels) fn alike(
+    operator: &'static str,
+    tensor: &'static str,
+    got: &[i64],
+    other: &str,
+    shape: &[i64],
+) -> Result<(), KernelError> {
+    if got == shape {
+        return Ok(());
+    }
+    Err(KernelError::Shape { operator, tensor, expected: format!("that of {other}, {shape:?}"), got: got.to_vec() })
+}
+
+/// Rows and columns of dY, which has the images and channels of X.
+pub(in crate::kernels) fn size_of_gradient(
+    operator: &'static str,
+    dy: &[i64],
+    x: &[usize; 4],
+) -> Result<[usize; 2], KernelError> {
+    let [_, _, rows, cols] = image(operator, "dY", dy)?;
+    expect(operator, "dY", dy, &[x[0], x[1], rows, cols])?;
+    Ok([rows, cols])
+}
+
 /// Sizes as ONNX Runtime takes them.
 pub(in crate::kernels) fn dims(sizes: &[usize]) -> Vec<i64> {
     sizes.iter().map(|&size| size as i64).collect()

@@ -1,6 +1,6 @@
 //! `swath.BatchNorm` and `swath.BatchNormGrad`: X is `[n, channel, ...]`.
 
-use super::attributes::{dims, expect, flag};
+use super::attributes::{alike, dims, expect, flag};
 use crate::kernels::cpu::batchnorm::{
     Activation, NormGradInputs, NormInputs, NormOutputs, NormShape, batch_norm, batch_norm_grad,
 };
@@ -123,15 +123,10 @@ impl CpuOperator for BatchNormGrad {
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
         let (dy, x) = (call.input::<f32>(0)?, call.input::<f32>(1)?);
         let shape = sizes(Self::NAME, "dY", &dy.shape)?;
-        let all = [shape.batch, shape.channels, shape.plane];
-        if x.shape != dy.shape {
-            expect(Self::NAME, "X", &x.shape, &all)?;
-        }
+        alike(Self::NAME, "X", &x.shape, "dY", &dy.shape)?;
         let y = if self.activation != Activation::Identity {
             let y = call.input::<f32>(2)?;
-            if y.shape != dy.shape {
-                expect(Self::NAME, "Y", &y.shape, &all)?;
-            }
+            alike(Self::NAME, "Y", &y.shape, "dY", &dy.shape)?;
             y.data
         } else {
             &[]

@@ -2,7 +2,7 @@
 
 use ort::value::TensorElementType::Int32;
 
-use super::attributes::{dims, expect, flag, image, pads, pair, shape};
+use super::attributes::{dims, expect, flag, image, pads, pair, shape, size_of_gradient};
 use crate::kernels::cpu::maxpool::{PoolShape, max_pool, max_pool_grad};
 use crate::kernels::cpu::simd::Isa;
 use crate::kernels::error::KernelError;
@@ -106,9 +106,8 @@ impl CpuOperator for MaxPoolGrad {
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
         let (dy, argmax) = (call.input::<f32>(0)?, call.input::<i32>(1)?);
-        let [n, c, rows, cols] = image(Self::NAME, "dY", &dy.shape)?;
-        expect(Self::NAME, "dY", &dy.shape, &[self.input[0], self.input[1], rows, cols])?;
-        expect(Self::NAME, "Argmax", &argmax.shape, &[n, c, rows, cols])?;
+        let [rows, cols] = size_of_gradient(Self::NAME, &dy.shape, &self.input)?;
+        expect(Self::NAME, "Argmax", &argmax.shape, &[self.input[0], self.input[1], rows, cols])?;
         let planes = [self.input[2] * self.input[3], rows * cols];
         max_pool_grad(call.threads(), planes, dy.data, argmax.data, call.output(0, &dims(&self.input))?);
         Ok(())

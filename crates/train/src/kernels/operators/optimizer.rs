@@ -3,7 +3,7 @@
 
 use ort::value::{PrimitiveTensorElementType, TensorElementType};
 
-use super::attributes::flag;
+use super::attributes::{alike, flag};
 use crate::kernels::cpu::optimizer::{Adam, Decay, Sgd, Step, Updated, adam, sgd};
 use crate::kernels::cpu::simd::Isa;
 use crate::kernels::error::KernelError;
@@ -41,35 +41,44 @@ fn scalar<T: Copy>(operator: &'static str, tensor: &'static str, input: &Input<T
     }
 }
 
-/// The scalars of a step from inputs `lr`, `lr + 1` and, if there, `lr + 2`.
-fn step<T: Counter>(operator: &'static str, call: &Call, lr: usize) -> Result<Step, KernelError> {
-    let grad_scale = call.optional::<f32>(lr + 2)?;
-    Ok(Step {
-        lr: scalar(operator, "lr", &call.input(lr)?)?,
-        step: scalar(operator, "step", &call.input::<T>(lr + 1)?)?.into(),
-        grad_scale: grad_scale.map_or(Ok(1.0), |scale| scalar(operator, "grad_scale", &scale))?,
-    })
-}
-
-/// The scalar input that, where given, replaces the attribute of its name: a schedule may change it between steps.
-fn replaced(operator: &'static str, call: &Call, index: usize, name: &'static str) -> Result<Option<f32>, KernelError> {
-    call.optional::<f32>(index)?.map(|input| scalar(operator, name, &input)).transpose()
-}
-
-/// State tensor `input`, to be written to output `output`, which the caller may have bound to the same memory.
-fn updated(
+/// One step of one parameter: input 0 is the parameter, input 1 its gradient, and all state has its shape.
+struct Update<'c> {
     operator: &'static str,
-    call: &Call,
-    [input, output]: [usize; 2],
-    tensor: &'static str,
-    shape: &[i64],
-) -> Result<Updated, KernelError> {
-    let old = call.input::<f32>(input)?;
-    if old.shape != shape {
-        let expected = format!("that of the parameter, {shape:?}");
-        return Err(KernelError::Shape { operator, tensor, expected, got: old.shape });
+    call: &'c Call<'c>,
+    shape: Vec<i64>,
+}
+
+impl<'c> Update<'c> {
+    fn of(operator: &'static str, call: &'c Call<'c>) -> Result<Self, KernelError> {
+        Ok(Self { operator, call, shape: call.input::<f32>(0)?.shape })
     }
-    Ok(Updated { old: old.data.as_ptr(), new: call.output_address(output, shape)? })
+
+    /// Input `index`, which must be of the parameter's shape.
+    fn like(&self, index: usize, tensor: &'static str) -> Result<Input<'c, f32>, KernelError> {
+        let input = self.call.input::<f32>(index)?;
+        alike(self.operator, tensor, &input.shape, "the parameter", &self.shape)?;
+        Ok(input)
+    }
+
+    /// State tensor `input`, to be written to output `output`, which the caller may have bound to the same memory.
+    fn state(&self, [input, output]: [usize; 2], tensor: &'static str) -> Result<Updated, KernelError> {
+        let old = self.like(input, tensor)?;
+        Ok(Updated { old: old.data.as_ptr(), new: self.call.output_address(output, &self.shape)? })
+    }
+
+    /// The scalars of a step from inputs `lr`, `lr + 1` and, if there, `lr + 2`.
+    fn step<T: Counter>(&self, lr: usize) -> Result<Step, KernelError> {
+        Ok(Step {
+            lr: scalar(self.operator, "lr", &self.call.input(lr)?)?,
+            step: scalar(self.operator, "step", &self.call.input::<T>(lr + 1)?)?.into(),
+            grad_scale: self.replaced(lr + 2, "grad_scale")?.unwrap_or(1.0),
+        })
+    }
+
+    /// The scalar input that, where given, replaces what the node says: a schedule may change it between steps.
+    fn replaced(&self, index: usize, name: &'static str) -> Result<Option<f32>, KernelError> {
+        self.call.optional::<f32>(index)?.map(|input| scalar(self.operator, name, &input)).transpose()
+    }
 }
 
 /// `swath.AdamW` (`DECOUPLED`) and `swath.Adam`, with `step` of type `T`.
@@ -104,17 +113,11 @@ impl<T: Counter, const DECOUPLED: bool> CpuOperator for AdamOperator<T, DECOUPLE
     }
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
-        let operator = Self::NAME;
-        let (shape, grad) = (call.input::<f32>(0)?.shape, call.input::<f32>(1)?);
-        if grad.shape != shape {
-            let expected = format!("that of the parameter, {shape:?}");
-            return Err(KernelError::Shape { operator, tensor: "g", expected, got: grad.shape });
-        }
-        let step = step::<T>(operator, call, 4)?;
-        let beta1 = replaced(operator, call, 7, "beta1")?.map_or(self.constants.beta1, decimal);
+        let update = Update::of(Self::NAME, call)?;
+        let (grad, step) = (update.like(1, "g")?, update.step::<T>(4)?);
+        let beta1 = update.replaced(7, "beta1")?.map_or(self.constants.beta1, decimal);
         let constants = Adam { beta1, ..self.constants };
-        let state = |places, tensor| updated(operator, call, places, tensor, &shape);
-        let tensors = [state([0, 0], "p")?, state([2, 1], "m")?, state([3, 2], "v")?];
+        let tensors = [update.state([0, 0], "p")?, update.state([2, 1], "m")?, update.state([3, 2], "v")?];
         // SAFETY: all have the parameter's shape; ONNX Runtime gives each output memory of its own or, where the caller
         // bound it so, that of the input it replaces.
         unsafe { adam(call.threads(), Isa::detect(), constants, step, grad.data, tensors) };
@@ -156,17 +159,11 @@ impl<T: Counter> CpuOperator for SgdOperator<T> {
     }
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
-        let operator = Self::NAME;
-        let (shape, grad) = (call.input::<f32>(0)?.shape, call.input::<f32>(1)?);
-        if grad.shape != shape {
-            let expected = format!("that of the parameter, {shape:?}");
-            return Err(KernelError::Shape { operator, tensor: "g", expected, got: grad.shape });
-        }
-        let step = step::<T>(operator, call, 3)?;
-        let momentum = replaced(operator, call, 6, "momentum")?.unwrap_or(self.constants.momentum);
+        let update = Update::of(Self::NAME, call)?;
+        let (grad, step) = (update.like(1, "g")?, update.step::<T>(3)?);
+        let momentum = update.replaced(6, "momentum")?.unwrap_or(self.constants.momentum);
         let constants = Sgd { momentum, ..self.constants };
-        let state = |places, tensor| updated(operator, call, places, tensor, &shape);
-        let tensors = [state([0, 0], "p")?, state([2, 1], "m")?];
+        let tensors = [update.state([0, 0], "p")?, update.state([2, 1], "m")?];
         // SAFETY: as for Adam.
         unsafe { sgd(call.threads(), Isa::detect(), constants, step, grad.data, tensors) };
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::attributes::{dims, expect, flag, image, shape};
+use super::attributes::{dims, flag, shape, size_of_gradient};
 use crate::kernels::cpu::resize::{Axis, Coordinates, Interpolation, Rounding, resize_grad};
 use crate::kernels::cpu::simd::Isa;
 use crate::kernels::error::KernelError;
@@ -92,14 +92,13 @@ impl CpuOperator for ResizeGrad {
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
         let dy = call.input::<f32>(0)?;
-        let [_, _, rows, cols] = image(Self::NAME, "dY", &dy.shape)?;
-        expect(Self::NAME, "dY", &dy.shape, &[self.input[0], self.input[1], rows, cols])?;
-        let (size, kept) = self.axes.get_or_init(|| ([rows, cols], self.axes([rows, cols])));
+        let size = size_of_gradient(Self::NAME, &dy.shape, &self.input)?;
+        let (first, kept) = self.axes.get_or_init(|| (size, self.axes(size)));
         let made;
-        let [row_axis, col_axis] = if *size == [rows, cols] {
+        let [row_axis, col_axis] = if *first == size {
             kept
         } else {
-            made = self.axes([rows, cols]);
+            made = self.axes(size);
             &made
         };
         let dx = call.output(0, &dims(&self.input))?;

@@ -9,7 +9,7 @@ use crate::kernels::cuda::device::Address;
 use crate::kernels::cuda::operator::{Build, CudaOperator};
 use crate::kernels::error::KernelError;
 use crate::kernels::operator::{Attributes, CpuOperator};
-use crate::kernels::operators::attributes::{dims, expect};
+use crate::kernels::operators::attributes::{alike, dims, expect};
 use crate::kernels::operators::batchnorm::{self as twin, sizes};
 
 /// Input `index`, which has one element per channel.
@@ -88,19 +88,12 @@ impl CudaOperator for BatchNormGrad {
         let operator = twin::BatchNormGrad::NAME;
         let (dy, x) = (call.input(0)?, call.input(1)?);
         let shape = sizes(operator, "dY", &dy.shape)?;
-        let alike = |tensor, got: &[i64]| {
-            let expected = || format!("that of dY, {:?}", dy.shape);
-            if got == dy.shape {
-                return Ok(());
-            }
-            Err(KernelError::Shape { operator, tensor, expected: expected(), got: got.to_vec() })
-        };
-        alike("X", &x.shape)?;
+        alike(operator, "X", &x.shape, "dY", &dy.shape)?;
         let y = match self.twin.activation {
             Activation::Identity => 0,
             Activation::Relu | Activation::Capped(_) => {
                 let y = call.input(2)?;
-                alike("Y", &y.shape)?;
+                alike(operator, "Y", &y.shape, "dY", &dy.shape)?;
                 y.address
             }
         };

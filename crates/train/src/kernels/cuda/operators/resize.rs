@@ -5,7 +5,7 @@ use crate::kernels::cuda::operator::{Build, CudaOperator};
 use crate::kernels::cuda::resize::{Tables, resize_grad};
 use crate::kernels::error::KernelError;
 use crate::kernels::operator::{Attributes, CpuOperator};
-use crate::kernels::operators::attributes::{dims, expect, image};
+use crate::kernels::operators::attributes::{dims, size_of_gradient};
 use crate::kernels::operators::resize as twin;
 
 /// `swath.ResizeGrad`.
@@ -26,14 +26,13 @@ impl CudaOperator for ResizeGrad {
     }
 
     fn run(&mut self, call: &Call) -> Result<(), KernelError> {
-        let operator = twin::ResizeGrad::NAME;
         let dy = call.input(0)?;
-        let ([n, c, _, _], [_, _, rows, cols]) = (self.twin.input, image(operator, "dY", &dy.shape)?);
-        expect(operator, "dY", &dy.shape, &[n, c, rows, cols])?;
+        let [n, c, _, _] = self.twin.input;
+        let size = size_of_gradient(twin::ResizeGrad::NAME, &dy.shape, &self.twin.input)?;
         let dx = call.output(0, &dims(&self.twin.input))?;
-        let tables = match self.tables.take().filter(|tables| tables.out_size() == [rows, cols]) {
+        let tables = match self.tables.take().filter(|tables| tables.out_size() == size) {
             Some(tables) => tables,
-            None => Tables::new(call, &self.twin.axes([rows, cols]), [rows, cols])?,
+            None => Tables::new(call, &self.twin.axes(size), size)?,
         };
         resize_grad(call, self.build.element, self.tables.insert(tables), n * c, [dy.address, dx])
     }

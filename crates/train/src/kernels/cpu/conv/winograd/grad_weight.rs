@@ -130,16 +130,9 @@ impl<'a> Plan<'a> {
         from: usize,
         dw: &Shared<f32>,
     ) {
-        let (place, parts, channels) = (self.place(0), x.parts(), x.source.channels);
+        let (place, channels) = (self.place(0), x.source.channels);
         let dy_parts = if from == 0 { dy.parts() } else { 0 };
-        let (to_x, to_dy) = (Shared::new(of_x), Shared::new(of_dy));
-        threads.run((parts + dy_parts) * place.pieces(), &|task| {
-            let (part, piece) = (task / place.pieces(), task % place.pieces());
-            match part.checked_sub(parts) {
-                None => x.transform(isa, &place, part, piece, &to_x),
-                Some(part) => dy.transform(isa, &place, part, piece, &to_dy),
-            }
-        });
+        place.transform(threads, isa, [x, dy], dy_parts, [&mut *of_x, &mut *of_dy]);
         let offsets = x.offsets(&place);
         let (of_x, of_dy, offsets) = (&*of_x, &*of_dy, &offsets[..]);
         let block = VECTORS * isa.lanes();
@@ -180,15 +173,8 @@ impl<'a> Plan<'a> {
         let sums_pitch = [pitch(rows * x.row()), x.row()];
         with_scratch(Use::Weights, FREQUENCIES * sums_pitch[0] + SLACK, |sums| {
             for index in 0..self.shape.batch.div_ceil(self.images) * self.bands {
-                let (place, parts) = (self.place(index), x.parts());
-                let (to_x, to_dy) = (Shared::new(&mut *of_x), Shared::new(&mut *of_dy));
-                threads.run((parts + dy.parts()) * place.pieces(), &|task| {
-                    let (part, piece) = (task / place.pieces(), task % place.pieces());
-                    match part.checked_sub(parts) {
-                        None => x.transform(isa, &place, part, piece, &to_x),
-                        Some(part) => dy.transform(isa, &place, part, piece, &to_dy),
-                    }
-                });
+                let place = self.place(index);
+                place.transform(threads, isa, [x, dy], dy.parts(), [&mut *of_x, &mut *of_dy]);
                 let (of_x, of_dy, first) = (&*of_x, &*of_dy, index == 0);
                 let offsets = x.offsets(&place);
                 over_chunks(threads, sums, sums_pitch[0], |frequency, sums| {
@@ -228,6 +214,26 @@ impl Place {
     /// Pieces that are transformed by themselves: some rows of tiles of an image.
     fn pieces(&self) -> usize {
         self.images.len() * self.tile_rows.len().div_ceil(LAID_OUT)
+    }
+
+    /// Transforms its tiles of X and, for the first `dy_parts` parts of its channels, of dY.
+    fn transform(
+        &self,
+        threads: &dyn Parallel,
+        isa: Isa,
+        [x, dy]: [&Side; 2],
+        dy_parts: usize,
+        [of_x, of_dy]: [&mut [f32]; 2],
+    ) {
+        let (parts, pieces) = (x.parts(), self.pieces());
+        let (of_x, of_dy) = (Shared::new(of_x), Shared::new(of_dy));
+        threads.run((parts + dy_parts) * pieces, &|task| {
+            let (part, piece) = (task / pieces, task % pieces);
+            match part.checked_sub(parts) {
+                None => x.transform(isa, self, part, piece, &of_x),
+                Some(part) => dy.transform(isa, self, part, piece, &of_dy),
+            }
+        });
     }
 }
 
