@@ -13,11 +13,12 @@ swath=${2:-target/release/swath}
 python=${PEERS_PYTHON:-python3}
 peers=${PEERS:-../shared/peers}
 out=${OUT:-runs/gpu}
-model=$out/unet-resnet18.onnx
 failed=()
 # Seconds after which no further measurement begins: a lent machine gives ten minutes a call.
 deadline=480
 mkdir -p "$out"
+out=$(cd "$out" && pwd)
+model=$out/unet-resnet18.onnx
 
 set_up() {
     nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
@@ -118,7 +119,7 @@ finetuning() {
 }
 
 finetuned() {
-    local run=$PWD/$out/run-$2
+    local run=$out/run-$2
     timeout 90 "$swath" finetune "$1" --precision "$2" --overwrite --set training.device=cuda --set training.steps=50 --set "out=$run" \
         >"$out/finetune-$2.log" 2>&1 || { tail -n 3 "$out/finetune-$2.log" >&2; return 1; }
     "$python" - "$run" "$2" <<'PY'
