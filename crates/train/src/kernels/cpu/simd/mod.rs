@@ -1,6 +1,20 @@
 //! Vectors of `f32` at whatever width this processor has. A kernel is written once, generic over [`Simd`]; [`Isa`] picks
 //! the instruction set at run time and compiles the kernel's body for each of them.
 
+/// Implements functions as single expressions of intrinsics.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+macro_rules! intrinsics {
+    ($($name:ident($($argument:ident: $ty:ty),*) -> $out:ty = $body:expr;)*) => {
+        $(
+            #[inline(always)]
+            unsafe fn $name($($argument: $ty),*) -> $out {
+                // SAFETY: the instruction set and the elements at addresses are the caller's promises (see `Simd`).
+                unsafe { $body }
+            }
+        )*
+    };
+}
+
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;

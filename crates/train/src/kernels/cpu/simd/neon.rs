@@ -12,19 +12,6 @@ pub(super) unsafe fn with_neon<W: WithSimd>(work: W) -> W::Output {
     unsafe { work.run::<Neon>() }
 }
 
-/// Implements functions as single expressions of intrinsics.
-macro_rules! intrinsics {
-    ($($name:ident($($argument:ident: $ty:ty),*) -> $out:ty = $body:expr;)*) => {
-        $(
-            #[inline(always)]
-            unsafe fn $name($($argument: $ty),*) -> $out {
-                // SAFETY: the instruction set and the elements at addresses are the caller's promises (see `Simd`).
-                unsafe { $body }
-            }
-        )*
-    };
-}
-
 /// 128-bit vectors.
 #[derive(Clone, Copy)]
 pub(super) struct Neon;
