@@ -2,13 +2,12 @@
 //! credentials, and what becomes of blocks that cannot be had.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
-use swath_raster::{BoxError, FailedBlock, FailurePolicy, FetchOptions, MemoryBudget, Renew, TokenCommand};
+use swath_raster::{FailedBlock, FailurePolicy, FetchOptions, MemoryBudget, Renew, TokenCommand};
 
 /// A number of bytes as people write it: `2GiB`, `512MiB`, `1000000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,7 +202,7 @@ impl Reading {
                 .as_deref()
                 .map(words)
                 .transpose()?
-                .map(|(program, arguments)| Renew::new(move |href| signed(&program, &arguments, href))),
+                .map(|(program, arguments)| Renew::by_command(program, arguments)),
             anonymous: self.anonymous,
             cache_folder: self.cache_folder.clone(),
             cache_folder_bytes: self.cache_size.map_or(defaults.cache_folder_bytes, |Bytes(bytes)| bytes),
@@ -226,20 +225,6 @@ fn words(command: &str) -> Result<(String, Vec<String>)> {
     let mut words = command.split_whitespace().map(str::to_owned);
     let Some(program) = words.next() else { anyhow::bail!("a command is empty; name a program and its arguments") };
     Ok((program, words.collect()))
-}
-
-/// What the command prints for an href, without the line's end.
-fn signed(program: &str, arguments: &[String], href: &str) -> Result<String, BoxError> {
-    let output = Command::new(program).args(arguments).arg(href).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| format!("`{program}` cannot be run: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("`{program}` ended with {}", output.status).into());
-    }
-    let url = String::from_utf8(output.stdout)?.trim().to_owned();
-    if url.is_empty() || url.contains(char::is_whitespace) {
-        return Err(format!("`{program}` printed no address").into());
-    }
-    Ok(url)
 }
 
 /// Tells what could not be read and was gone on without.

@@ -326,6 +326,21 @@ fn a_hook_that_cannot_help_ends_in_the_refusal_or_its_own_error() {
     let error =
         data::block_on(open_and_read(FetchOptions { renew: Some(broken), ..quick() }, &server.address)).unwrap_err();
     assert!(matches!(error, Error::Credential { .. }), "{error:?}");
+    let hanging = Renew::by_command("sh".to_owned(), vec!["-c".to_owned(), "exec sleep 30".to_owned()]);
+    let error =
+        data::block_on(open_and_read(FetchOptions { renew: Some(hanging), ..quick() }, &server.address)).unwrap_err();
+    assert!(matches!(error, Error::Credential { .. }), "{error:?}");
+}
+
+#[test]
+fn a_command_signs_the_href_that_it_is_given() {
+    let Some(bytes) = file() else { return };
+    let server =
+        serve(bytes, |request| if request.target == "/a.tif?sig=1" { Answer::Range } else { Answer::Status(403, "") });
+    let arguments = vec!["-c".to_owned(), "echo \"$1?sig=1\"".to_owned(), "sign".to_owned()];
+    let renew = Some(Renew::by_command("sh".to_owned(), arguments));
+    let options = FetchOptions { renew, timeout: Duration::from_secs(20), ..quick() };
+    data::block_on(open_and_read(options, &server.address)).unwrap();
 }
 
 #[test]

@@ -2,18 +2,14 @@
 
 use super::FetchOptions;
 use super::address::is_signed;
+use super::command::printed;
 use super::options::{Renew, TokenCommand};
 use super::request::Failure;
 use crate::{BoxError, Error};
 use std::collections::HashMap;
-use std::io::Read;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Mutex as AsyncMutex;
-
-/// Bytes of a token; the longest in use, with groups and claims in them, have a few KiB.
-const MAX_TOKEN_BYTES: u64 = 64 << 10;
 
 /// What a request goes with.
 #[derive(Clone, Debug)]
@@ -40,6 +36,7 @@ struct Signed {
 pub(super) struct Credentials {
     command: Option<TokenCommand>,
     renew: Option<Renew>,
+    /// Time for a command.
     timeout: Duration,
     /// Held while the command runs, so that it runs once for all who wait.
     token: AsyncMutex<Token>,
@@ -87,8 +84,8 @@ impl Credentials {
             let signed = self.signed(href);
             let mut signed = signed.lock().await;
             if signed.generation == used.generation.1 {
-                let (renew, old) = (renew.clone(), href.to_owned());
-                let fresh = tokio::task::spawn_blocking(move || renew.renew(&old)).await;
+                let (renew, old, timeout) = (renew.clone(), href.to_owned(), self.timeout);
+                let fresh = tokio::task::spawn_blocking(move || renew.renew(&old, timeout)).await;
                 let fresh = fresh.map_err(|_| Failure::lasting(Error::Stopped))?;
                 signed.url = Some(fresh.map_err(|source| no_credential(href, "signing it again", source))?);
                 signed.generation += 1;
@@ -112,7 +109,7 @@ impl Credentials {
 
     async fn run(&self, href: &str, command: &TokenCommand) -> Result<String, Failure> {
         let (command, timeout) = (command.clone(), self.timeout);
-        let output = tokio::task::spawn_blocking(move || token_of(&command, timeout)).await;
+        let output = tokio::task::spawn_blocking(move || printed(&command, None, "token", timeout)).await;
         let output = output.map_err(|_| Failure::lasting(Error::Stopped))?;
         output.map_err(|source| no_credential(href, "the command for a token", source))
     }
@@ -120,35 +117,4 @@ impl Credentials {
 
 fn no_credential(href: &str, what: &'static str, source: BoxError) -> Failure {
     Failure::lasting(Error::Credential { href: href.to_owned(), what, source })
-}
-
-/// Runs a command and returns what it prints, without the line's end.
-fn token_of(command: &TokenCommand, timeout: Duration) -> Result<String, BoxError> {
-    let mut process = Command::new(&command.program);
-    let process = process.args(&command.arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = process.spawn().map_err(|error| format!("`{}` cannot be run: {error}", command.program))?;
-    let until = Instant::now() + timeout;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if Instant::now() >= until {
-            child.kill()?;
-            child.wait()?;
-            return Err(format!("`{}` took longer than {} s", command.program, timeout.as_secs_f64()).into());
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    if !status.success() {
-        return Err(format!("`{}` ended with {status}", command.program).into());
-    }
-    let mut printed = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(MAX_TOKEN_BYTES).read_to_string(&mut printed)?;
-    }
-    let token = printed.trim();
-    if token.is_empty() || token.chars().any(|character| character.is_ascii_control() || character == ' ') {
-        return Err(format!("`{}` printed no token", command.program).into());
-    }
-    Ok(token.to_owned())
 }

@@ -2,6 +2,8 @@
 
 mod address;
 #[cfg(feature = "remote")]
+mod command;
+#[cfg(feature = "remote")]
 mod credentials;
 mod disk;
 mod fetched;

@@ -19,7 +19,8 @@ pub enum FailurePolicy {
     Mask,
 }
 
-/// A command that prints a bearer token. It is run once, and again when a server no longer takes the token.
+/// A command that prints a bearer token. It is run once, and again when a server no longer takes the token; each time it may
+/// take half of [`FetchOptions::timeout`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenCommand {
     /// The program, looked for as a shell would.
@@ -33,19 +34,34 @@ pub struct TokenCommand {
 /// It gets the href as it was opened and returns a URL to read it by. It is called, on a thread that may block, when a server
 /// answers 401 or 403, once for all requests that wait; the URL then serves until it is refused itself.
 #[derive(Clone)]
-pub struct Renew(Arc<RenewFn>);
+pub struct Renew(Hook);
+
+#[derive(Clone)]
+enum Hook {
+    Call(Arc<RenewFn>),
+    Command(TokenCommand),
+}
 
 type RenewFn = dyn Fn(&str) -> Result<String, BoxError> + Send + Sync;
 
 impl Renew {
-    /// A hook that calls `sign`.
+    /// A hook that calls `sign`, which sees to it itself that it ends.
     pub fn new(sign: impl Fn(&str) -> Result<String, BoxError> + Send + Sync + 'static) -> Self {
-        Renew(Arc::new(sign))
+        Renew(Hook::Call(Arc::new(sign)))
     }
 
-    #[cfg_attr(not(feature = "remote"), allow(dead_code))]
-    pub(super) fn renew(&self, href: &str) -> Result<String, BoxError> {
-        (self.0)(href)
+    /// A hook that runs a command, with the href as its last argument, which prints the URL. It may take half of
+    /// [`FetchOptions::timeout`].
+    pub fn by_command(program: String, arguments: Vec<String>) -> Self {
+        Renew(Hook::Command(TokenCommand { program, arguments }))
+    }
+
+    #[cfg(feature = "remote")]
+    pub(super) fn renew(&self, href: &str, timeout: Duration) -> Result<String, BoxError> {
+        match &self.0 {
+            Hook::Call(sign) => sign(href),
+            Hook::Command(command) => super::command::printed(command, Some(href), "address", timeout),
+        }
     }
 }
 
