@@ -39,7 +39,7 @@ pub enum Error {
         source: swath_raster::Error,
     },
     #[error(
-        "item {item}: {href} has no coordinate reference system; assign one, for instance with `gdal_edit.py -a_srs`"
+        "item {item}: {href} has no coordinate reference system and its item gives none; give the item a `proj:code`, or the file a system, for instance with `gdal_edit.py -a_srs`"
     )]
     NoCrs { item: String, href: String },
     #[error("item {item}: {window} cannot be read")]

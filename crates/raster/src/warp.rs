@@ -73,10 +73,9 @@ impl OntoPlan {
             return Ok(Pixels { samples, valid: Some(Array3::from_elem(shape, false)), grid: target.clone() });
         };
         let exact = exact(&source.grid, target, &self.raster.href)?;
-        let mapping = if exact.project.is_identity() {
-            Mapping::affine(exact.to_px.compose(&exact.to_crs))
-        } else {
-            Mapping::projected(exact, target.width_px, target.height_px)
+        let mapping = match exact.affine(target.width_px, target.height_px) {
+            Some(affine) => Mapping::affine(affine),
+            None => Mapping::projected(exact, target.width_px, target.height_px),
         };
         Ok(resample::apply(&source, target, &mapping, self.method, self.nodata))
     }
@@ -105,7 +104,9 @@ fn exact(source: &Grid, target: &Grid, href: &str) -> Result<Exact> {
         (Some(_), None) => return Err(missing(href)),
         (None, Some(_)) => return Err(missing("the target grid")),
     };
-    Ok(Exact { to_crs: target.transform, project, to_px: source.crs_to_px()? })
+    let (middle, _) = source.transform.apply(source.width_px as f64 / 2.0, source.height_px as f64 / 2.0);
+    let middle_deg = source.crs.as_ref().filter(|crs| crs.is_geographic()).map(|_| middle);
+    Ok(Exact { to_crs: target.transform, project, middle_deg, to_px: source.crs_to_px()? })
 }
 
 /// The window of `source` that `target` needs; `None` where they do not meet.

@@ -5,8 +5,10 @@
 
 mod bands;
 mod layer;
+mod place;
 
 pub(crate) use layer::{Layer, LayerBytes, LayerPixels, LayerPlan};
+pub(crate) use place::{crs_of, placed};
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -103,7 +105,8 @@ impl Scene {
     ) -> Result<Scene, Error> {
         let opened = images.iter().map(async |image| {
             let opened = fetcher.open(&image.href.to_string()).await;
-            Ok((image, opened.map_err(|source| Error::Raster { item: id.to_owned(), source })?))
+            let raster = opened.map_err(|source| Error::Raster { item: id.to_owned(), source })?;
+            Ok((image, placed(raster, &image.projection, id)?))
         });
         let files: Vec<(&AssetRef, Arc<Raster>)> = try_join_all(opened).await?;
         let grid = reference(&files).ok_or(Error::NoPairs)?;

@@ -19,7 +19,7 @@ use swath_raster::{Fetcher, Grid};
 
 use crate::error::Error;
 use crate::recipe::Recipe;
-use crate::scene::Layer;
+use crate::scene::{Layer, placed};
 
 /// Where the target of a scene comes from.
 #[derive(Debug)]
@@ -55,6 +55,7 @@ impl Truth {
         let LabelKind::Raster { values, nodata } = &label.kind else { return Ok(Truth::None) };
         let opened = fetcher.open(&href).await;
         let raster = opened.map_err(|source| Error::Raster { item: label.item.to_string(), source })?;
+        let raster = placed(raster, &label.projection, &label.item.to_string())?;
         let values = ValueMap::new(&href, values, &label.classes, nodata.or(raster.header.nodata), recipe)?;
         let layer = Layer::label(&label.item.to_string(), raster, grid)?;
         Ok(Truth::Raster { layer: Box::new(layer), values })

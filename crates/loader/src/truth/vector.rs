@@ -108,12 +108,10 @@ fn crs_of(collection: &FeatureCollection, label: &LabelRef, href: &str) -> Resul
         if in_degrees(collection) {
             return Ok(Crs::wgs84());
         }
-        let Some(code) = label.projection.authority_code() else {
-            let reason =
-                "its coordinates are no degrees and neither it nor its item names a CRS; give the asset a `proj:code`";
-            return Err(Error::Label { href: href.to_owned(), reason: reason.to_owned() });
-        };
-        return Crs::from_text(&code).map_err(|source| Error::Raster { item: href.to_owned(), source });
+        let reason =
+            "its coordinates are no degrees and neither it nor its item names a CRS; give the asset a `proj:code`";
+        let none = || Error::Label { href: href.to_owned(), reason: reason.to_owned() };
+        return crate::scene::crs_of(&label.projection, href)?.ok_or_else(none);
     };
     // urn:ogc:def:crs:EPSG::32631, urn:ogc:def:crs:OGC:1.3:CRS84, or EPSG:32631.
     let code = name.rsplit(':').next().unwrap_or_default();

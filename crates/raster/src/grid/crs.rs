@@ -36,7 +36,8 @@ impl Crs {
         Ok(crs)
     }
 
-    /// The system of a text such as `EPSG:32631`, `OGC:CRS84` or a proj string (`+proj=laea …`).
+    /// The system of a text such as `EPSG:32631`, `OGC:CRS84`, a proj string (`+proj=laea …`), or of well-known text
+    /// ([`Crs::from_wkt`]).
     ///
     /// # Errors
     /// [`Error::UnknownCrs`] where the text is none of these or no definition is known.
@@ -44,6 +45,9 @@ impl Crs {
         let text = text.trim();
         if text.starts_with("+proj=") {
             return Ok(Crs::from_proj4(text));
+        }
+        if text.contains('[') {
+            return Crs::from_wkt(text);
         }
         if text.eq_ignore_ascii_case("OGC:CRS84") {
             return Ok(Crs::wgs84());
@@ -53,7 +57,7 @@ impl Crs {
         match code {
             Some(code) => Crs::from_epsg(code),
             None => {
-                let reason = "write it as EPSG:<code>, OGC:CRS84 or a proj string".to_owned();
+                let reason = "write it as EPSG:<code>, OGC:CRS84, a proj string or WKT".to_owned();
                 Err(Error::UnknownCrs { crs: text.to_owned(), reason })
             }
         }
@@ -62,6 +66,31 @@ impl Crs {
     /// The system of a proj string; whether it can be computed shows when points are transformed.
     pub fn from_proj4(definition: &str) -> Crs {
         Crs(Arc::new(Definition { epsg: None, name: None, proj4: Some(definition.to_owned()), geo_keys: None }))
+    }
+
+    /// The system of well-known text, as in STAC's `proj:wkt2`; WKT 1 is understood as well.
+    ///
+    /// It is that of the EPSG code that the text gives, else computed from projection, parameters and ellipsoid; of a compound
+    /// system its horizontal part, of a bound one without the shift to another datum.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCrs`] where the text is malformed or describes what is not supported.
+    pub fn from_wkt(text: &str) -> Result<Crs> {
+        super::definition::from_wkt(text).map_err(|reason| unknown("the WKT", text, reason))
+    }
+
+    /// The system of a PROJJSON document, as in STAC's `proj:projjson`; as [`Crs::from_wkt`].
+    ///
+    /// # Errors
+    /// [`Error::UnknownCrs`] where the document describes no system, or one that is not supported.
+    pub fn from_projjson(document: &serde_json::Value) -> Result<Crs> {
+        let name = document["name"].as_str().unwrap_or_default();
+        super::definition::from_projjson(document).map_err(|reason| unknown("the PROJJSON", name, reason))
+    }
+
+    /// By its proj string; `epsg` is a code of which no definition is known here.
+    pub(super) fn defined(epsg: Option<u32>, name: Option<String>, proj4: String) -> Crs {
+        Crs(Arc::new(Definition { epsg, name, proj4: Some(proj4), geo_keys: None }))
     }
 
     /// As a file's keys describe it: kept even where the code has no definition here, so that a copy keeps its CRS.
@@ -108,6 +137,14 @@ impl Crs {
     pub(crate) fn geo_keys(&self) -> Option<&super::geokeys::GeoKeys> {
         self.0.geo_keys.as_ref()
     }
+}
+
+/// An error that names a definition by the front of its text.
+fn unknown(kind: &str, text: &str, reason: String) -> Error {
+    const SHOWN: usize = 60;
+    let front: String = text.chars().take(SHOWN).collect();
+    let dots = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    Error::UnknownCrs { crs: format!("{kind} `{front}{dots}`"), reason }
 }
 
 fn definition_of(code: u32) -> Option<&'static str> {

@@ -142,11 +142,8 @@ impl GeoKeys {
     }
 
     fn ellipsoid(&self) -> String {
-        let known = self.code(key::GEODETIC_CRS).and_then(|code| Crs::from_epsg(code).ok());
-        if let Some(definition) = known.as_ref().and_then(Crs::proj4) {
-            let keep = ["+datum=", "+ellps=", "+a=", "+b=", "+rf=", "+towgs84=", "+pm="];
-            let parts = definition.split_whitespace().filter(|part| keep.iter().any(|k| part.starts_with(k)));
-            return parts.collect::<Vec<_>>().join(" ");
+        if let Some(datum) = self.code(key::GEODETIC_CRS).and_then(datum_of) {
+            return datum;
         }
         match (self.double(key::SEMI_MAJOR), self.double(key::SEMI_MINOR), self.double(key::INVERSE_FLATTENING)) {
             (Some(a), _, Some(rf)) if rf != 0.0 => format!("+a={a} +rf={rf}"),
@@ -181,4 +178,12 @@ impl GeoKeys {
         }
         self
     }
+}
+
+/// Ellipsoid, datum and prime meridian of a geographic system, as proj has them.
+pub(super) fn datum_of(epsg: u32) -> Option<String> {
+    let known = Crs::from_epsg(epsg).ok()?;
+    let keep = ["+datum=", "+ellps=", "+a=", "+b=", "+rf=", "+towgs84=", "+pm="];
+    let parts = known.proj4()?.split_whitespace().filter(|part| keep.iter().any(|k| part.starts_with(k)));
+    Some(parts.collect::<Vec<_>>().join(" "))
 }

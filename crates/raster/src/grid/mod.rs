@@ -2,6 +2,7 @@
 
 mod affine;
 mod crs;
+mod definition;
 mod extent;
 mod geokeys;
 mod projection;

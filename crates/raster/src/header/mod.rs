@@ -19,7 +19,7 @@ pub(crate) use directory::tag;
 pub(crate) use level::{Predictor, SampleFormat};
 pub(crate) use parse::parse;
 
-use crate::{DType, Grid};
+use crate::{Crs, DType, Grid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -114,4 +114,14 @@ pub struct Raster {
     pub id: u64,
     pub(crate) limits: Limits,
     pub(crate) location: Arc<crate::fetch::Location>,
+}
+
+impl Raster {
+    /// The same file as one that lies in `crs`, whatever it says itself. Its blocks are the same in caches.
+    pub fn in_crs(&self, crs: Crs) -> Raster {
+        let mut header = self.header.clone();
+        header.grid.crs = Some(crs);
+        let (href, location) = (self.href.clone(), self.location.clone());
+        Raster { href, header, file_bytes: self.file_bytes, id: self.id, limits: self.limits, location }
+    }
 }

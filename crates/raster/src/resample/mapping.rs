@@ -27,6 +27,9 @@ pub(crate) struct Lattice {
 pub(crate) struct Exact {
     pub(crate) to_crs: Affine,
     pub(crate) project: Transformer,
+    /// Longitude of the source's middle, where it is geographic: ground has a longitude for every turn around the Earth, and
+    /// the one nearest to the middle is where the source has it.
+    pub(crate) middle_deg: Option<f64>,
     pub(crate) to_px: Affine,
 }
 
@@ -34,9 +37,26 @@ impl Exact {
     pub(crate) fn at(&self, col: f64, row: f64) -> (f64, f64) {
         let (x, y) = self.to_crs.apply(col, row);
         match self.project.apply(x, y) {
-            Ok((x, y)) => self.to_px.apply(x, y),
+            Ok((x, y)) => self.to_px.apply(x + self.turns_deg(x), y),
             Err(_) => (f64::NAN, f64::NAN),
         }
+    }
+
+    /// What takes a longitude to where the source has it.
+    fn turns_deg(&self, x: f64) -> f64 {
+        self.middle_deg.map_or(0.0, |middle| 360.0 * ((middle - x) / 360.0).round())
+    }
+
+    /// The whole way as one affine map, where it is one for a target of `width_px` by `height_px`.
+    pub(crate) fn affine(&self, width_px: usize, height_px: usize) -> Option<Affine> {
+        if !self.project.is_identity() {
+            return None;
+        }
+        let (w, h) = (width_px as f64, height_px as f64);
+        let corners = [(0.0, 0.0), (w, 0.0), (0.0, h), (w, h)];
+        let turns = corners.map(|(col, row)| self.turns_deg(self.to_crs.apply(col, row).0));
+        let turned = Affine::north_up(turns[0], 0.0, 1.0, -1.0);
+        turns.iter().all(|turn| *turn == turns[0]).then(|| self.to_px.compose(&turned).compose(&self.to_crs))
     }
 
     /// As [`Mapping::scale`].
