@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::fingerprint;
 use crate::normalise::Normaliser;
 use crate::parallel;
-use crate::plan::{Chip, Known, Plan, Screen};
+use crate::plan::{Chip, Known, Plan, Screen, Share};
 use crate::prefetch::{Batches, Io, Schedule};
 use crate::recipe::Recipe;
 use crate::sampling::Sampling;
@@ -46,7 +46,7 @@ pub struct Options {
     pub prefetch: usize,
     /// Which share of each epoch this process reads, from 0 to `world - 1`.
     pub rank: usize,
-    /// Into how many shares each epoch is dealt; together they are the epoch.
+    /// Into how many shares each epoch is parted; together they are the epoch, and each is of other ground.
     pub world: usize,
 }
 
@@ -368,11 +368,20 @@ impl Dataset {
         Ok(self.schedule(0, 0)?.batches())
     }
 
+    /// Windows of an epoch that are refused before they are read, and drawn again, because overviews or labels say that they have
+    /// too little. Those of a grid or of pre-cut chips are not drawn and counted by [`Plan::windows`].
+    ///
+    /// # Errors
+    /// As [`Dataset::plan`].
+    pub fn refused(&self, epoch: u64) -> Result<u64, Error> {
+        Ok(self.schedule(epoch, 0)?.refused)
+    }
+
     fn schedule(&self, epoch: u64, first_batch: u64) -> Result<Schedule, Error> {
         let plan = self.plan()?;
-        let (chips, refused) = plan.epoch_and_refusals(self.inner.recipe.seed, epoch);
+        let (chips, refused) = plan.epoch_and_refusals(self.inner.recipe.seed, epoch, self.share());
         Ok(Schedule {
-            chips: self.shard(chips),
+            chips,
             refused,
             first_batch,
             batch: self.inner.recipe.batch,
@@ -388,8 +397,9 @@ impl Dataset {
     /// [`Error::EmptyPart`]; as [`Dataset::normaliser`].
     pub fn evaluate(&self, part: Part) -> Result<Batches, Error> {
         self.normaliser()?;
-        let chips = self.shard(Plan::evaluation(&self.inner.parts, part, &self.inner.recipe)?);
-        self.plain(chips, self.inner.evaluation_px, 0)
+        let chips = Plan::evaluation(&self.inner.parts, part, &self.inner.recipe)?;
+        let share = self.share().range(chips.len());
+        self.plain(chips[share].to_vec(), self.inner.evaluation_px, 0)
     }
 
     /// One whole image in overlapping tiles of `window_px`, in the order of the tiling, for [`crate::Stitcher`].
@@ -435,10 +445,9 @@ impl Dataset {
         )
     }
 
-    /// Every `world`-th chip from `rank` on.
-    fn shard(&self, chips: Vec<Chip>) -> Vec<Chip> {
+    fn share(&self) -> Share {
         let Options { rank, world, .. } = self.inner.options;
-        chips.into_iter().skip(rank).step_by(world.max(1)).collect()
+        Share { rank, world }
     }
 
     /// One chip in measured values, not normalised and not augmented.

@@ -8,15 +8,17 @@
 mod order;
 mod positions;
 mod screen;
+mod share;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use swath_raster::Window;
 
-use order::order;
+use order::{Reading, order};
 use positions::{Range, chips, grid, padded_positions, positions};
 pub(crate) use screen::Screen;
+pub(crate) use share::Share;
 
 use crate::balance::Balance;
 use crate::draw::{Draw, Purpose};
@@ -182,11 +184,11 @@ impl Plan {
 
     /// The chips of an epoch in the order in which they are read.
     pub fn epoch(&self, seed: u64, epoch: u64) -> Vec<Chip> {
-        self.epoch_and_refusals(seed, epoch).0
+        self.epoch_and_refusals(seed, epoch, Share::WHOLE).0
     }
 
-    /// The chips of an epoch, and how many windows were refused unread before they were found.
-    pub(crate) fn epoch_and_refusals(&self, seed: u64, epoch: u64) -> (Vec<Chip>, u64) {
+    /// A share of the chips of an epoch, and how many windows of the epoch were refused unread before they were found.
+    pub(crate) fn epoch_and_refusals(&self, seed: u64, epoch: u64, share: Share) -> (Vec<Chip>, u64) {
         let mut refusals = 0;
         let mut chips: Vec<Chip> = match &self.fixed {
             Some(fixed) => {
@@ -200,7 +202,7 @@ impl Plan {
                 drawn.map(|(chip, refused)| (refusals += refused, chip).1).collect()
             }
         };
-        order(&mut chips, self.horizon, self.interleave, seed, epoch);
+        order(&mut chips, Reading { horizon: self.horizon, interleave: self.interleave, share }, seed, epoch);
         (chips, refusals)
     }
 

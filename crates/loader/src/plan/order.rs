@@ -6,22 +6,39 @@
 //! lane     stripes one after the other; `interleave` lanes are read in turn and end together
 //! run      `horizon` chips of that sequence, shuffled
 //! ```
+//! Where several processes share an epoch, each has a stretch of all stripes put behind each other: its blocks are no other's,
+//! but for the columns at which stretches meet.
+//!
 //! What a run needs is a piece of each lane: of blocks as much ground as its windows cover, and the columns that the sweep is in.
 
-use super::Chip;
+use super::{Chip, Share};
 use crate::draw::{Draw, Purpose};
 
 /// Highest stripe across the sweep, in pixels: half a Sentinel-2 scene. A lane needs two or three columns of blocks of this
 /// height at a time; at its lower edge the blocks under a window are needed by the next stripe as well.
 const STRIPE_PX: i64 = 5632;
 
-/// Puts the chips of an epoch in the order in which they are read: a permutation, fixed by seed and epoch.
-pub(super) fn order(chips: &mut Vec<Chip>, horizon: usize, interleave: usize, seed: u64, epoch: u64) {
-    if chips.len() <= horizon {
+/// How an epoch is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) horizon: usize,
+    pub(super) interleave: usize,
+    pub(super) share: Share,
+}
+
+/// Puts the chips of an epoch in the order in which they are read: a permutation of its share, fixed by seed and epoch.
+pub(super) fn order(chips: &mut Vec<Chip>, reading: Reading, seed: u64, epoch: u64) {
+    let Reading { horizon, interleave, share } = reading;
+    if chips.len() <= horizon && share.is_whole() {
         return;
     }
     let mut draw = Draw::new(seed, Purpose::Order, epoch, 1);
     let mut stripes = stripes(std::mem::take(chips), &mut draw);
+    if !share.is_whole() {
+        // Each epoch gives each process other ground.
+        draw.shuffle(&mut stripes);
+        stripes = share.of_rows(stripes);
+    }
     // Fewer stripes than lanes are cut across their sweep, so that a batch of one image too comes from several places.
     while stripes.len() < interleave {
         let Some(longest) = (0..stripes.len()).max_by_key(|&at| stripes[at].len()) else { break };
@@ -89,6 +106,10 @@ mod tests {
     use super::super::chip;
     use super::*;
 
+    fn reading(horizon: usize, interleave: usize) -> Reading {
+        Reading { horizon, interleave, share: Share::WHOLE }
+    }
+
     /// Windows of 256 px at random in scenes of 5,120 px.
     fn epoch(scenes: u64, samples: u64) -> Vec<Chip> {
         let mut draw = Draw::new(3, Purpose::Window, 0, 0);
@@ -113,7 +134,7 @@ mod tests {
         {
             let all = epoch(scenes, samples);
             let mut chips = all.clone();
-            order(&mut chips, horizon, interleave, 7, 0);
+            order(&mut chips, reading(horizon, interleave), 7, 0);
             assert_ne!(chips, all);
             chips.sort_unstable_by_key(|chip| chip.index);
             assert_eq!(chips, all);
@@ -123,7 +144,7 @@ mod tests {
     #[test]
     fn blocks_are_needed_in_one_stretch_of_the_epoch() {
         let mut chips = epoch(8, 2000);
-        order(&mut chips, 128, 4, 7, 0);
+        order(&mut chips, reading(128, 4), 7, 0);
         // Read run by run, with a cache that holds what two runs in a row need, each block is brought once.
         let (mut held, mut brought) = (BTreeSet::new(), 0);
         for run in chips.chunks(128) {
@@ -136,9 +157,28 @@ mod tests {
     }
 
     #[test]
+    fn processes_that_share_an_epoch_need_few_blocks_in_common() {
+        for (scenes, world) in [(8, 2), (8, 4), (1, 4), (3, 5)] {
+            let all = epoch(scenes, 2000);
+            let (mut needed, mut read) = (0, Vec::new());
+            for rank in 0..world {
+                let mut chips = all.clone();
+                order(&mut chips, Reading { share: Share { rank, world }, ..reading(128, 4) }, 7, 0);
+                needed += blocks(&chips).len();
+                read.extend(chips);
+            }
+            // Two stretches meet in one column of 10 blocks or, as windows reach beyond it, in two.
+            let most = blocks(&all).len() + 20 * (world - 1);
+            assert!(needed <= most, "{scenes} scenes, {world} processes: {needed} blocks, {most} at most");
+            read.sort_unstable_by_key(|chip| chip.index);
+            assert_eq!(read, all);
+        }
+    }
+
+    #[test]
     fn every_batch_mixes_images_and_places() {
         let mut chips = epoch(8, 2000);
-        order(&mut chips, 128, 4, 7, 0);
+        order(&mut chips, reading(128, 4), 7, 0);
         let (mut scenes, mut places) = (0, 0);
         for batch in chips.chunks(16) {
             scenes += batch.iter().map(|chip| chip.scene).collect::<BTreeSet<_>>().len();
@@ -155,7 +195,7 @@ mod tests {
     #[test]
     fn one_image_is_read_in_several_places_at_a_time() {
         let mut chips = epoch(1, 2000);
-        order(&mut chips, 64, 4, 7, 0);
+        order(&mut chips, reading(64, 4), 7, 0);
         for run in chips.chunks(64) {
             let mut cols: Vec<i64> = run.iter().map(|chip| chip.window.col_px.max(chip.window.row_px)).collect();
             cols.sort_unstable();
