@@ -7,7 +7,8 @@ use crate::reading::{Reading, ReadingArgs};
 use crate::whole_file::write_whole;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
-use ndarray_npy::{WriteNpyError, WriteNpyExt};
+use ndarray::Array3;
+use ndarray_npy::{WritableElement, WriteNpyError, WriteNpyExt};
 use swath_raster::{
     Affine, BlockCache, Bounds, Crs, Fetcher, Grid, OntoPlan, Pixels, Raster, ReadPlan, ReadRequest, Resampling,
     Transformer, Window, WriteOptions, with_samples, write_cog,
@@ -39,6 +40,10 @@ pub(crate) struct ReadArgs {
     /// Array `[band, row, col]` in the file's type (.npy), or GeoTIFF (.tif).
     #[arg(short, long, value_name = "OUT.npy|OUT.tif")]
     output: PathBuf,
+    /// Also write which values are measurements, as an array `[band, row, col]` of booleans: inside the image, and not nodata,
+    /// masked out or transparent.
+    #[arg(long, value_name = "VALID.npy")]
+    valid: Option<PathBuf>,
     #[command(flatten)]
     reading: ReadingArgs,
 }
@@ -83,6 +88,10 @@ const CACHE_BYTES: u64 = 64 << 20;
 pub(crate) fn run(args: &ReadArgs) -> Result<()> {
     let kind = args.output.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     ensure!(matches!(kind, "npy" | "tif" | "tiff"), "{}: name the output .npy or .tif", args.output.display());
+    if let Some(valid) = &args.valid {
+        let is_npy = valid.extension().is_some_and(|extension| extension == "npy");
+        ensure!(is_npy && *valid != args.output, "--valid {}: name another file, ending in .npy", valid.display());
+    }
     ensure!(!args.bands.contains(&0), "--bands counts from 1");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let reading = args.reading.over(&Reading::default());
@@ -100,8 +109,11 @@ pub(crate) fn run(args: &ReadArgs) -> Result<()> {
     })?;
     crate::reading::tell_failed(&fetcher.failed_blocks());
     match kind {
-        "npy" => write_npy(&args.output, &pixels)?,
+        "npy" => with_samples!(&pixels.samples, array => write_npy(&args.output, array))?,
         _ => write_cog(&args.output, &pixels, options(args, &raster))?,
+    }
+    if let Some((path, valid)) = args.valid.as_deref().zip(pixels.valid.as_ref()) {
+        write_npy(path, valid)?;
     }
     let (bands, rows, cols) = pixels.samples.shape();
     println!("{}: {bands} bands, {rows} rows, {cols} columns of {}", args.output.display(), pixels.samples.dtype());
@@ -147,7 +159,11 @@ fn target(file: &str, source: &Grid, crs: Option<&str>, resolution: Option<f64>)
     let crs = crs.map_or(Ok(own.clone()), Crs::from_text)?;
     let transformer = Transformer::new(&own, &crs)?;
     let edge = edge(source).map(|(x, y)| transformer.apply(x, y));
-    let edge = edge.collect::<swath_raster::Result<Vec<_>>>()?;
+    let mut edge = edge.collect::<swath_raster::Result<Vec<_>>>()?;
+    if let Some(&(first, _)) = edge.first().filter(|_| crs.is_geographic()) {
+        // An image across the antimeridian goes on beyond 180°.
+        edge.iter_mut().for_each(|(x, _)| *x -= 360.0 * ((*x - first) / 360.0).round());
+    }
     let bounds =
         Bounds::of_points(edge).with_context(|| format!("{file} does not lie where its CRS can be projected from"))?;
     let (width, height) = (bounds.max_x - bounds.min_x, bounds.max_y - bounds.min_y);
@@ -172,9 +188,9 @@ fn edge(grid: &Grid) -> impl Iterator<Item = (f64, f64)> {
     })
 }
 
-fn write_npy(path: &Path, pixels: &Pixels) -> Result<()> {
+fn write_npy<T: WritableElement>(path: &Path, array: &Array3<T>) -> Result<()> {
     write_whole(path, |file| {
-        with_samples!(&pixels.samples, array => array.write_npy(file)).map_err(|error| match error {
+        array.write_npy(file).map_err(|error| match error {
             // Its own message repeats the system's.
             WriteNpyError::Io(source) => source.into(),
             other => anyhow::Error::from(other),
@@ -201,7 +217,6 @@ mod tests {
     #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
     use super::*;
-    use ndarray::Array3;
     use swath_raster::Samples;
 
     fn image(folder: &Path) -> PathBuf {
@@ -223,6 +238,7 @@ mod tests {
             resolution: None,
             resampling: Method::Nearest,
             output: file.with_file_name(output),
+            valid: None,
             reading: ReadingArgs::default(),
         }
     }
@@ -231,7 +247,9 @@ mod tests {
     fn what_is_not_in_the_image_is_refused_and_nothing_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let file = image(folder.path());
-        let cases: [(ReadArgs, &str); 4] = [
+        let valid = Some(file.with_file_name("e.tif"));
+        let cases: [(ReadArgs, &str); 5] = [
+            (ReadArgs { valid, ..args(&file, "e.npy") }, "ending in .npy"),
             (ReadArgs { bands: vec![3], ..args(&file, "a.npy") }, "there is no band 3; its bands are 1 to 2"),
             (
                 ReadArgs { window: Some(Window::new(20, 0, 5, 5)), ..args(&file, "b.npy") },
@@ -245,6 +263,18 @@ mod tests {
             assert!(error.contains(words), "{error}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_measurement_is_told_on_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = image(folder.path());
+        let valid = folder.path().join("valid.npy");
+        // Two columns beyond the image's right edge.
+        let window = Some(Window::new(18, 0, 4, 3));
+        run(&ReadArgs { window, valid: Some(valid.clone()), ..args(&file, "a.npy") }).unwrap();
+        let valid: Array3<bool> = ndarray_npy::read_npy(valid).unwrap();
+        assert_eq!(valid, Array3::from_shape_fn((2, 3, 4), |(_, _, col)| col < 2));
     }
 
     #[cfg(unix)]
