@@ -21,6 +21,11 @@ mod settings;
 mod summary;
 mod whole_file;
 
+/// Blocks of megabytes are made on one thread and freed on another. glibc's allocator keeps what was freed so; this one gives it
+/// back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     end_quietly_without_reader();
     let args = match args::Args::try_parse() {

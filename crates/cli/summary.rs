@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use ndarray::{ArrayView2, Axis};
-use swath_loader::{Chip, Dataset, Part};
+use swath_loader::{Chip, Dataset, Part, Windows};
 
 use crate::commands::finetune::Finished;
 use crate::network::sha256_file;
@@ -155,14 +155,19 @@ fn typed(command: &[String]) -> String {
 /// How many windows an epoch has, and what was left out.
 fn windows_of(record: &crate::run_folder::RunRecord) -> String {
     let windows = &record.windows;
-    let left_out = [
+    let left_out = left_out(windows, &[(record.redrawn, "windows drawn again after reading")]);
+    format!("{} of {} images{left_out}", windows.samples, windows.images)
+}
+
+/// What was left out of an epoch, in words; `more` are other counts. Empty where nothing was.
+pub(crate) fn left_out(windows: &Windows, more: &[(u64, &str)]) -> String {
+    let counts = [
         (windows.skipped_images as u64, "images smaller than the window"),
         (windows.excluded_images as u64, "images without enough data or labels"),
         (windows.rejected as u64, "windows without enough data or labels"),
-        (record.redrawn, "windows drawn again after reading"),
     ];
-    let told = left_out.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}"));
-    format!("{} of {} images{}", windows.samples, windows.images, told.collect::<String>())
+    let told = counts.iter().chain(more).filter(|(count, _)| *count > 0);
+    told.map(|(count, what)| format!("; {count} {what}")).collect()
 }
 
 /// How a run was made.

@@ -1,6 +1,9 @@
 //! `swath explain`: which label belongs to which image, why, and what is doubtful about a catalog.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use clap::Args;
@@ -12,9 +15,12 @@ use swath_catalog::{
     repair::{Finding, Severity, examine},
 };
 
+use swath_loader::Windows;
+
 use super::validate::Output;
 use crate::failure::Findings;
-use crate::settings::Labels;
+use crate::settings::{Labels, Settings};
+use crate::summary::left_out;
 
 /// Arguments of `swath explain`.
 #[derive(Debug, Args)]
@@ -42,6 +48,10 @@ pub(crate) struct ExplainArgs {
     /// Pair by links only, never by footprint and date.
     #[arg(long)]
     links_only: bool,
+    /// Also plan an epoch by the recipe of this swath.toml and tell how many windows it has and how many are refused; opens the
+    /// files of the pairs.
+    #[arg(long, value_name = "CONFIG")]
+    config: Option<PathBuf>,
     /// End with an error when anything had to be assumed that may matter.
     #[arg(long)]
     strict: bool,
@@ -64,14 +74,26 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
     let tree = read_tree(&args.catalog.to_string_lossy(), &Rewrites::parse(&args.rewrite)?, Strictness::Lenient)?;
     let findings = examine(&tree);
     let pairing = Pairing::of(&tree, &rules);
+    let epoch = match (&args.config, &pairing) {
+        (Some(config), Ok(pairing)) => Some(plan(config, &pairing.pairs)?),
+        _ => None,
+    };
     let mut out = std::io::stdout().lock();
     if args.output == Output::Json {
         let pairing = pairing.as_ref().ok();
-        serde_json::to_writer_pretty(&mut out, &json!({"pairing": pairing, "findings": findings}))?;
+        let mut told = json!({"pairing": pairing, "findings": findings});
+        if let Some((windows, refused)) = epoch {
+            told["epoch"] = json!({"windows": windows, "refused": refused});
+        }
+        serde_json::to_writer_pretty(&mut out, &told)?;
         writeln!(out)?;
     } else {
         if let Ok(pairing) = &pairing {
             write_pairs(&mut out, &tree, pairing)?;
+        }
+        if let Some((windows, refused)) = epoch {
+            let left_out = left_out(&windows, &[(refused, "windows refused unread and drawn again")]);
+            writeln!(out, "an epoch has {} windows of {} images{left_out}", windows.samples, windows.images)?;
         }
         write_findings(&mut out, &findings)?;
     }
@@ -83,6 +105,13 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
     let what = if doubtful.len() == 1 { "finding" } else { "findings" };
     let message = format!("{} {what} may matter: mend the catalog, or leave --strict out", doubtful.len());
     Err(Findings { classes: Finding::classes(doubtful), message }.into())
+}
+
+/// The first epoch of a recipe on these pairs, and how many windows it refuses before they are read.
+fn plan(config: &Path, pairs: &[Pair]) -> Result<(Windows, u64)> {
+    let settings = Settings::read(config, &[])?;
+    let dataset = crate::dataset::open(&settings, None, pairs)?;
+    Ok((dataset.plan()?.windows(), dataset.refused(0)?))
 }
 
 fn write_pairs(out: &mut impl Write, tree: &Tree, pairing: &Pairing) -> Result<()> {
