@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use ndarray::{ArrayView2, Axis};
-use swath_loader::{Chip, Dataset, Part, Windows};
+use swath_loader::{Chip, Dataset, Part, Split, Windows};
 
 use crate::commands::finetune::Finished;
+use crate::judge::{Gallery, JudgedChip};
 use crate::network::sha256_file;
 use crate::report::{self, Picture, Provenance, Sample, Step, TrainingData};
 use crate::run_folder::Validated;
+use crate::scores::{Baseline, Scores};
 use crate::settings::Settings;
 
 /// Colours that stay apart for most eyes, after Okabe and Ito (2008), with three more; repeated beyond eleven classes.
@@ -58,7 +60,8 @@ pub(crate) fn run(name: &str, finished: &Finished) -> Result<report::Run> {
         name: name.to_owned(),
         steps: steps.iter().map(step).collect(),
         validations: finished.record.validations.iter().map(validation).collect(),
-        evaluation: Some(finished.scores.to_report()),
+        scores: Some(finished.scores.clone()),
+        difference: None,
         training_s: Some(finished.record.training_s),
     })
 }
@@ -81,6 +84,30 @@ pub(crate) fn scenes_of(finished: &Finished, part: Part) -> usize {
     finished.dataset.parts().iter().filter(|parts| !parts.rectangles(part).is_empty()).count()
 }
 
+/// What a reader should know before quoting the scores.
+pub(crate) fn remarks(settings: &Settings, scores: &Scores) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if settings.recipe.split == Split::None {
+        remarks.push(
+            "Training and judging shared all of their ground (recipe.split is none): the scores say nothing about unseen ground."
+                .to_owned(),
+        );
+    }
+    let baselines = &scores.baselines;
+    let beaten = |baseline: &Option<Baseline>, own: Option<f64>| {
+        let theirs = baseline.as_ref().and_then(|baseline| baseline.brief.mean_iou);
+        theirs.zip(own).is_some_and(|(theirs, own)| theirs >= own)
+    };
+    if beaten(&baselines.other_date, baselines.network_there.as_ref().and_then(|there| there.mean_iou)) {
+        remarks
+            .push("The label of another date scores as well or better: a copy of it would need no network.".to_owned());
+    }
+    if beaten(&baselines.constant, scores.mean_iou) {
+        remarks.push("One class everywhere scores as well or better: the network tells nothing apart yet.".to_owned());
+    }
+    remarks
+}
+
 /// What the scores were taken on.
 pub(crate) fn test_data(finished: &Finished) -> String {
     format!(
@@ -91,33 +118,42 @@ pub(crate) fn test_data(finished: &Finished) -> String {
     )
 }
 
-/// The chips that the first run kept, with the predictions of all runs that judged the same chips.
-pub(crate) fn samples(shown: &Finished, runs: &[(String, &Finished)]) -> Result<Vec<Sample>> {
-    let mut samples = Vec::new();
-    for kept in &shown.chips {
-        let predictions = runs.iter().filter_map(|(name, run)| {
-            let same = run
-                .chips
-                .iter()
-                .find(|other| (other.chip.scene, other.chip.window) == (kept.chip.scene, kept.chip.window))?;
-            Some((name.clone(), same.prediction.clone()))
-        });
-        let window = kept.chip.window;
-        samples.push(Sample {
-            caption: format!(
-                "{}, rows {} to {}, columns {} to {}",
-                kept.item,
-                window.row_px,
-                window.end_row_px(),
-                window.col_px,
-                window.end_col_px()
-            ),
-            image: picture(&shown.dataset, &kept.chip)?,
-            truth: Some(kept.truth.clone()),
-            predictions: predictions.collect(),
-        });
-    }
-    Ok(samples)
+/// The samples that the first run kept, with the predictions of all runs that kept the same ones.
+pub(crate) fn galleries(dataset: &Dataset, runs: &[(String, &Gallery)]) -> Result<Vec<report::Gallery>> {
+    let Some((_, first)) = runs.first() else { return Ok(Vec::new()) };
+    let show = |chips: &[JudgedChip]| chips.iter().map(|kept| sample(dataset, kept, runs)).collect::<Result<Vec<_>>>();
+    let gallery = |heading: &str, note: &str, samples| report::Gallery {
+        heading: heading.to_owned(),
+        note: note.to_owned(),
+        samples,
+    };
+    Ok(vec![
+        gallery(
+            "Where most pixels are wrong",
+            "The worst samples of all, the worst first; of one image at most half of them.",
+            show(&first.worst)?,
+        ),
+        gallery("Varied ground", "Samples that hold the most classes, whatever came of them.", show(&first.varied)?),
+    ])
+}
+
+fn sample(dataset: &Dataset, kept: &JudgedChip, runs: &[(String, &Gallery)]) -> Result<Sample> {
+    let predictions =
+        runs.iter().filter_map(|(name, gallery)| Some((name.clone(), gallery.find(&kept.chip)?.prediction.clone())));
+    let (window, [known, wrong]) = (kept.chip.window, kept.wrong.map(|pixels| report::grouped(pixels as u64)));
+    Ok(Sample {
+        caption: format!(
+            "{}, rows {} to {}, columns {} to {}: {wrong} of {known} pixels wrong",
+            kept.item,
+            window.row_px,
+            window.end_row_px(),
+            window.col_px,
+            window.end_col_px()
+        ),
+        image: picture(dataset, &kept.chip)?,
+        truth: Some(kept.truth.clone()),
+        predictions: predictions.collect(),
+    })
 }
 
 /// A chip in natural colours where it has red, green and blue, else its first three bands.
@@ -148,7 +184,7 @@ pub(crate) fn training_data(finished: &Finished) -> Result<TrainingData> {
 }
 
 /// A command as it would be typed again: by the program's name, wherever this one lies.
-fn typed(command: &[String]) -> String {
+pub(crate) fn typed(command: &[String]) -> String {
     std::iter::once("swath").chain(command.iter().skip(1).map(String::as_str)).collect::<Vec<_>>().join(" ")
 }
 

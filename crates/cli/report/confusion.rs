@@ -1,9 +1,11 @@
 //! Confusion matrices as tables: counts, and the share of the row as shade and percentage.
 
-use super::model::{Evaluation, Run, RunReport};
+use super::figure::grouped;
+use super::model::{Run, RunReport};
 use super::palette;
-use super::scores::{class_name, evaluated, grouped, swatch};
+use super::scores::{class_name, evaluated, swatch};
 use super::svg::escape;
+use crate::scores::Scores;
 
 /// The section, or nothing when no run was evaluated.
 pub(super) fn section(report: &RunReport) -> Option<String> {
@@ -11,22 +13,21 @@ pub(super) fn section(report: &RunReport) -> Option<String> {
     if runs.is_empty() {
         return None;
     }
-    let tables: String = runs.iter().map(|(_, run, evaluation)| table(report, run, evaluation)).collect();
+    let tables: String = runs.iter().map(|(_, run, scores)| table(report, run, scores)).collect();
     Some(format!(
         r#"<p class="note">Rows are the truth, columns the prediction. Each cell gives the share of its row, which also sets its shade, and the number of pixels.</p><div class="pair matrices">{tables}</div>"#
     ))
 }
 
-fn table(report: &RunReport, run: &Run, evaluation: &Evaluation) -> String {
-    let classes = evaluation.confusion.len();
+fn table(report: &RunReport, run: &Run, scores: &Scores) -> String {
+    let classes = scores.confusion.len();
     let head: String = (0..classes)
         .map(|class| {
             let name = escape(&class_name(report, class));
             format!(r#"<th scope="col">{}<br>{name}</th>"#, swatch(&report.classes, class))
         })
         .collect();
-    let rows: String =
-        evaluation.confusion.iter().enumerate().map(|(truth, counts)| row(report, truth, counts)).collect();
+    let rows: String = scores.confusion.iter().enumerate().map(|(truth, counts)| row(report, truth, counts)).collect();
     format!(
         r#"<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix of {name}"><table class="confusion"><caption><b>{name}</b></caption><thead><tr><th class="side" scope="col">truth ↓ prediction →</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"#,
         name = escape(&run.name)

@@ -3,10 +3,15 @@
 //! [`model`] is what goes into that of a run, [`write_html`] what comes out; [`dataset`] is that of a dataset before any run. Charts are SVG written by hand ([`svg`]) so that they carry
 //! the page's type, colours and descriptions; pictures are inline PNG.
 
+mod baselines;
+mod calibration;
+mod comparison;
 mod confusion;
 mod curves;
 mod dataset;
+mod figure;
 mod frame;
+mod groups;
 mod model;
 mod page;
 mod palette;
@@ -23,11 +28,9 @@ use anyhow::Result;
 
 use crate::whole_file::write_text;
 pub(crate) use dataset::{DatasetReport, Footprint};
-pub(crate) use scores::grouped;
+pub(crate) use figure::grouped;
 
-pub(crate) use model::{
-    Class, ClassScore, Evaluation, Picture, Provenance, Run, RunReport, Sample, Step, TrainingData, Validation,
-};
+pub(crate) use model::{Class, Gallery, Picture, Provenance, Run, RunReport, Sample, Step, TrainingData, Validation};
 
 /// Writes `report` to `path`. The file appears whole or not at all.
 ///

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use crate::scores::{Interval, Scores};
+
 /// Everything one report shows. Sections without data are left out of the page.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RunReport {
@@ -23,7 +25,7 @@ pub(crate) struct RunReport {
     /// What the scores were taken on, as in `region B, place 2, 3 scenes that no training window touches`.
     pub(crate) test_data: String,
     /// Chips or scenes shown beside their truth and predictions.
-    pub(crate) samples: Vec<Sample>,
+    pub(crate) galleries: Vec<Gallery>,
     /// What the network was trained on.
     pub(crate) training_data: TrainingData,
     /// How the run was made.
@@ -51,7 +53,9 @@ pub(crate) struct Run {
     /// Scores on held-out data during training; may be empty.
     pub(crate) validations: Vec<Validation>,
     /// Scores after training, or `None` where the run was not evaluated.
-    pub(crate) evaluation: Option<Evaluation>,
+    pub(crate) scores: Option<Scores>,
+    /// Mean IoU less that of the first run, and where that lies when both are judged on the same drawn blocks of ground.
+    pub(crate) difference: Option<(f64, Interval)>,
     /// Wall time of the training, seconds.
     pub(crate) training_s: Option<f64>,
 }
@@ -78,35 +82,14 @@ pub(crate) struct Validation {
     pub(crate) miou: Option<f64>,
 }
 
-/// Scores on data that the training never saw.
+/// Samples that were chosen for one reason.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Evaluation {
-    /// Pixel counts `[truth][prediction]`, square, in class order.
-    pub(crate) confusion: Vec<Vec<u64>>,
-    /// One entry per class, in class order.
-    pub(crate) scores: Vec<ClassScore>,
-    /// Mean IoU over the classes that occur in truth or prediction; `None` if none does.
-    pub(crate) miou: Option<f64>,
-    /// Share of the labelled pixels that are right; `None` without labelled pixels.
-    pub(crate) overall_accuracy: Option<f64>,
-    /// Pixels whose label says to leave them out.
-    pub(crate) ignored_pixels: u64,
-}
-
-/// Scores of one class, 0 to 1. A score whose denominator is zero is `None`; a class with `iou: None` occurs neither in
-/// truth nor in prediction and is shown as absent.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct ClassScore {
-    /// Intersection over union.
-    pub(crate) iou: Option<f64>,
-    /// Harmonic mean of precision and recall.
-    pub(crate) f1: Option<f64>,
-    /// Share of the pixels predicted as this class that are of it.
-    pub(crate) precision: Option<f64>,
-    /// Share of the pixels of this class that are predicted as it.
-    pub(crate) recall: Option<f64>,
-    /// Pixels of this class in the truth.
-    pub(crate) support: u64,
+pub(crate) struct Gallery {
+    /// What they are, as in `Most wrong pixels`.
+    pub(crate) heading: String,
+    /// How they were chosen, in a sentence.
+    pub(crate) note: String,
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// One piece of ground: how it looks, what it is, and what the runs made of it.

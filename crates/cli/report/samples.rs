@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use ndarray::Array2;
 
-use super::model::{RunReport, Sample};
+use super::model::{Class, RunReport, Sample};
 use super::picture;
 use super::scores::swatch;
 use super::svg::escape;
@@ -13,17 +13,26 @@ use super::svg::escape;
 /// # Errors
 /// When a picture's parts do not fit together.
 pub(super) fn section(report: &RunReport) -> Result<Option<String>> {
-    if report.samples.is_empty() {
+    if report.galleries.iter().all(|gallery| gallery.samples.is_empty()) {
         return Ok(None);
     }
-    let figures: Result<String> = report
-        .samples
-        .iter()
-        .map(|sample| {
-            figure(report, sample).with_context(|| format!("the sample `{}` cannot be shown", sample.caption))
-        })
-        .collect();
-    Ok(Some(format!(r#"{}<div class="samples">{}</div>"#, legend(report), figures?)))
+    let mut html = legend(report);
+    for gallery in report.galleries.iter().filter(|gallery| !gallery.samples.is_empty()) {
+        let figures: Result<String> = gallery
+            .samples
+            .iter()
+            .map(|sample| {
+                figure(report, sample).with_context(|| format!("the sample `{}` cannot be shown", sample.caption))
+            })
+            .collect();
+        html += &format!(
+            r#"<h3>{}</h3><p class="note">{}</p><div class="samples">{}</div>"#,
+            escape(&gallery.heading),
+            escape(&gallery.note),
+            figures?
+        );
+    }
+    Ok(Some(html))
 }
 
 fn legend(report: &RunReport) -> String {
@@ -50,10 +59,35 @@ fn figure(report: &RunReport, sample: &Sample) -> Result<String> {
         let note = right.map_or_else(String::new, |share| format!("{:.1} % of labelled pixels right", share * 100.0));
         pictures += &picture_html(&picture::class_map(prediction, &report.classes)?, &caption, run, &note);
     }
-    let count = 1 + usize::from(sample.truth.is_some()) + sample.predictions.len();
+    let mut count = 1 + usize::from(sample.truth.is_some()) + sample.predictions.len();
+    if let (Some(truth), Some((run, prediction))) = (&sample.truth, sample.predictions.first())
+        && truth.dim() == prediction.dim()
+    {
+        let wrong = wrong(report, truth, prediction);
+        let note = if sample.predictions.len() > 1 { format!("dark where {run} is wrong") } else { "dark".to_owned() };
+        pictures += &picture_html(&picture::class_map(&wrong, &right_and_wrong())?, &caption, "wrong pixels", &note);
+        count += 1;
+    }
     Ok(format!(
-        r#"<figure class="sample"><figcaption>{caption}</figcaption><div class="pictures" style="--pictures:{count}">{pictures}</div></figure>"#
+        r#"<figure class="sample"><figcaption>{caption}</figcaption><div class="pictures{many}" style="--pictures:{count}">{pictures}</div></figure>"#,
+        many = if count > 4 { " many" } else { "" }
     ))
+}
+
+/// Light where a prediction is right, dark where it is wrong.
+fn right_and_wrong() -> [Class; 2] {
+    [("right", [0xdd, 0xe2, 0xe7]), ("wrong", [0x8a, 0x2f, 0x00])]
+        .map(|(name, colour)| Class { name: name.to_owned(), colour })
+}
+
+/// 0 where a prediction is right, 1 where it is wrong, 255 where no class is known.
+fn wrong(report: &RunReport, truth: &Array2<u8>, prediction: &Array2<u8>) -> Array2<u8> {
+    let mut wrong = truth.clone();
+    wrong.zip_mut_with(prediction, |value, guess| {
+        let known = usize::from(*value) < report.classes.len();
+        *value = if known { u8::from(value != guess) } else { u8::MAX };
+    });
+    wrong
 }
 
 /// `caption` is markup already, `name` and `note` are not.
@@ -99,7 +133,6 @@ fn right_share(report: &RunReport, truth: &Array2<u8>, prediction: &Array2<u8>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Class;
     use ndarray::array;
 
     #[test]
@@ -109,5 +142,6 @@ mod tests {
         assert_eq!(right_share(&report, &array![[0, 1, 255, 1]], &array![[0, 1, 1, 0]]), Some(2.0 / 3.0));
         assert_eq!(right_share(&report, &array![[255]], &array![[0]]), None);
         assert_eq!(right_share(&report, &array![[0]], &array![[0, 1]]), None);
+        assert_eq!(wrong(&report, &array![[0, 1, 255, 1]], &array![[0, 1, 1, 0]]), array![[0, 0, 255, 1]]);
     }
 }

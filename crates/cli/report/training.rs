@@ -2,8 +2,9 @@
 
 use swath_loader::statistics::BandStatistics;
 
+use super::figure::grouped;
 use super::model::{BandHistogram, RunReport, TrainingData};
-use super::scores::{class_name, grouped, swatch};
+use super::scores::{class_name, swatch};
 use super::svg::{Axis, Chart, escape};
 
 impl From<&BandStatistics> for BandHistogram {

@@ -1,10 +1,10 @@
 //! What happens in the course of a training: parameters that begin late, judging on the validation part, the loop's options.
 
 use serde::{Deserialize, Serialize};
+use swath_train::Metrics;
 use swath_train::fit::FitOptions;
 
 use super::Training;
-use crate::scores::Scores;
 
 /// Frozen parameters that begin to train, after so many steps or epochs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,11 +61,11 @@ pub(crate) enum Keep {
 
 impl Metric {
     /// This score; `None` where nothing was counted.
-    pub(crate) fn of(self, scores: &Scores) -> Option<f64> {
+    pub(crate) fn of(self, metrics: &Metrics) -> Option<f64> {
         match self {
-            Self::MeanIou => scores.mean_iou,
-            Self::MeanF1 => scores.mean_f1,
-            Self::Accuracy => scores.overall_accuracy,
+            Self::MeanIou => metrics.mean_iou,
+            Self::MeanF1 => metrics.mean_f1,
+            Self::Accuracy => metrics.overall_accuracy,
         }
     }
 }

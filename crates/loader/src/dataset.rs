@@ -7,14 +7,14 @@ use ndarray::{Array2, Array3};
 use swath_catalog::pairing::LabelKind;
 use swath_catalog::{AssetRef, LabelRef, Pair};
 use swath_raster::{
-    BlockCache, FailedBlock, FailurePolicy, FetchOptions, FetchStatistics, Fetcher, Grid, MemoryBudget,
+    BlockCache, FailedBlock, FailurePolicy, FetchOptions, FetchStatistics, Fetcher, Grid, MemoryBudget, Window,
 };
 
 use crate::augment::Pipeline;
 use crate::augment::view::View;
 use crate::balance::Balance;
 use crate::claims;
-use crate::develop::{Developer, Draft, Least};
+use crate::develop::{Developer, Draft, Least, label_window};
 use crate::draw::{Draw, Purpose};
 use crate::error::Error;
 use crate::fingerprint;
@@ -463,6 +463,16 @@ impl Dataset {
         let developer = self.inner.developer(&pipeline, &normaliser, None, None);
         let sample = developer.sample(chip, &pixels, &draft.view)?;
         Ok(RawChip { image: sample.image, target: sample.label })
+    }
+
+    /// Class indices of a window of an image, `[row, col]`, [`crate::IGNORE`] where there is no truth; whatever part the pixels
+    /// belong to, and whether the image has a value there or not.
+    ///
+    /// # Errors
+    /// [`Error::NoPairs`] where there is no such image; whatever reading its label can fail with.
+    pub fn label(&self, scene: usize, window: Window) -> Result<Array2<u8>, Error> {
+        let scene = self.inner.scenes.get(scene).ok_or(Error::NoPairs)?;
+        label_window(scene, &self.inner.io.read_label(scene, window)?)
     }
 
     /// Requests and bytes so far.

@@ -90,6 +90,15 @@ fn streaming_in_parts_equals_counting_at_once() {
 }
 
 #[test]
+fn one_answer_everywhere_is_right_where_that_class_is() {
+    let constant = example().answering(2);
+    let rows: Vec<_> = constant.rows().map(<[u64]>::to_vec).collect();
+    assert_eq!(rows, [[0, 0, 5], [0, 0, 3], [0, 0, 4]]);
+    close(constant.metrics().overall_accuracy, 4.0 / 12.0);
+    assert_eq!(constant.ignored(), 1);
+}
+
+#[test]
 fn nothing_counted_gives_no_numbers() {
     let metrics = Confusion::new(2, Some(0)).unwrap().metrics();
     assert_eq!((metrics.mean_iou, metrics.overall_accuracy, metrics.kappa), (None, None, None));

@@ -214,8 +214,13 @@ fn report(out: &Path, tuned: &Finished, fresh: &Finished, scene: &Path, map: &Pa
     });
     let mut provenance = summary::provenance(&settings, tuned)?;
     provenance.commands.push("swath predict demo/pre-trained <scene> --output demo/map.tif".to_owned());
-    let mut samples = summary::samples(tuned, &[(names[0].clone(), tuned), (names[1].clone(), fresh)])?;
-    samples.push(scenes::map_sample(scene, map)?);
+    let judged = [(names[0].clone(), &tuned.gallery), (names[1].clone(), &fresh.gallery)];
+    let mut galleries = summary::galleries(&tuned.dataset, &judged)?;
+    galleries.push(report::Gallery {
+        heading: "A map".to_owned(),
+        note: "A scene that no training window touches, mapped tile by tile.".to_owned(),
+        samples: vec![scenes::map_sample(scene, map)?],
+    });
     let page = report::RunReport {
         title: "Land cover of a made-up region".to_owned(),
         summary: format!(
@@ -226,7 +231,7 @@ fn report(out: &Path, tuned: &Finished, fresh: &Finished, scene: &Path, map: &Pa
         classes: summary::classes(&settings),
         runs: vec![summary::run(&names[0], tuned)?, summary::run(&names[1], fresh)?],
         test_data: summary::test_data(tuned),
-        samples,
+        galleries,
         training_data: summary::training_data(tuned)?,
         provenance,
         remarks: vec![

@@ -18,7 +18,7 @@ use swath_train::InferenceSession;
 use swath_train::fit::{Outcome, Summary};
 
 use crate::compute::ComputeArgs;
-use crate::judge::{JudgedChip, judge};
+use crate::judge::{Gallery, Origin, Protocol, assess};
 use crate::network::Network;
 use crate::reading::ReadingArgs;
 use crate::run_folder::{FileRecord, RunFolder, RunRecord};
@@ -68,12 +68,9 @@ pub(crate) struct Finished {
     /// The part that it was judged on.
     pub(crate) part: Part,
     pub(crate) scores: Scores,
-    pub(crate) chips: Vec<JudgedChip>,
+    pub(crate) gallery: Gallery,
     pub(crate) record: RunRecord,
 }
-
-/// Chips kept for the report.
-const SHOWN_CHIPS: usize = 4;
 
 /// Fine-tunes and tells the result.
 pub(crate) fn run(args: &FinetuneArgs) -> Result<()> {
@@ -139,9 +136,10 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
         Part::Validate
     };
     crate::reading::tell_failed(&dataset.failed_blocks());
-    let judgement = judge(&dataset, part, &mut inference, settings.classes.len(), SHOWN_CHIPS)?;
-    let scores = Scores::new(&part.to_string(), &settings.classes, &judgement.confusion);
-    let finished = Finished { folder, dataset, part, scores, chips: judgement.chips, record };
+    let (protocol, origins) = (Protocol::of(settings), Origin::of(&pairs));
+    let judgement = assess(&dataset, part, &mut inference, &settings.classes, &origins, &protocol, Vec::new())?;
+    let scores = Scores::new(&part.to_string(), &settings.classes, &judgement, &protocol)?;
+    let finished = Finished { folder, dataset, part, scores, gallery: judgement.gallery, record };
     publish::write(settings, &network, &tuned, &pairs, &finished)?;
     Ok(finished)
 }

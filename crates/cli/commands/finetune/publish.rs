@@ -48,10 +48,10 @@ pub(crate) fn report(settings: &Settings, finished: &Finished) -> Result<()> {
         classes: summary::classes(settings),
         runs: vec![run],
         test_data: summary::test_data(finished),
-        samples: summary::samples(finished, &[(only, finished)])?,
+        galleries: summary::galleries(&finished.dataset, &[(only, &finished.gallery)])?,
         training_data: summary::training_data(finished)?,
         provenance: summary::provenance(settings, finished)?,
-        remarks: Vec::new(),
+        remarks: summary::remarks(settings, &finished.scores),
     };
     write_html(&page, &finished.folder.report())
 }
@@ -113,7 +113,7 @@ fn description(
         relations: relations(settings, initial),
         assets: assets(folder),
         properties: Map::from_iter([
-            ("swath:metrics".to_owned(), json!(scores)),
+            ("swath:metrics".to_owned(), json!(scores.headline())),
             ("swath:window_px".to_owned(), settings.recipe.window_px.into()),
         ]),
     })

@@ -12,10 +12,9 @@ use swath_train::fit::{self, Ahead, StepAt, StepRecord, Stepped, Task};
 use swath_train::{InferenceSession, LossScaler, SessionOptions};
 
 use super::engine::{Engine, into_network};
-use crate::judge::judge;
+use crate::judge::count;
 use crate::progress::Progress;
 use crate::run_folder::{RunFolder, Validated};
-use crate::scores::Scores;
 use crate::settings::{Keep, Metric, Settings};
 
 /// What a checkpoint holds besides tensors.
@@ -50,7 +49,7 @@ pub(super) struct Trainer<'a> {
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
     dataset: &'a Dataset,
-    classes: &'a [String],
+    classes: usize,
     session: SessionOptions,
     metric: Metric,
 }
@@ -59,14 +58,13 @@ impl<'a> Judge<'a> {
     /// The judge that the settings ask for.
     pub(super) fn new(settings: &'a Settings, dataset: &'a Dataset) -> Option<Self> {
         let metric = settings.training.validation.as_ref()?.metric;
-        Some(Self { dataset, classes: &settings.classes, session: settings.training.session_options(), metric })
+        Some(Self { dataset, classes: settings.classes.len(), session: settings.training.session_options(), metric })
     }
 
     fn judge(&self, step: u64, network: &Model) -> Result<Validated> {
         let mut session = InferenceSession::from_bytes(&network.to_bytes()?, &self.session)?;
-        let judgement = judge(self.dataset, Part::Validate, &mut session, self.classes.len(), 0)?;
-        let scores = Scores::new(&Part::Validate.to_string(), self.classes, &judgement.confusion);
-        Ok(Validated { step, score: self.metric.of(&scores), mean_iou: scores.mean_iou })
+        let metrics = count(self.dataset, Part::Validate, &mut session, self.classes)?.metrics();
+        Ok(Validated { step, score: self.metric.of(&metrics), mean_iou: metrics.mean_iou })
     }
 }
 

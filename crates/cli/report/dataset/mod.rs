@@ -9,9 +9,10 @@ mod scenes;
 use swath_loader::{Part, Survey};
 use swath_raster::Bounds;
 
+use super::figure::grouped;
 use super::frame::{self, Frame};
 use super::model::Class;
-use super::scores::{grouped, swatch};
+use super::scores::swatch;
 use super::svg::escape;
 
 /// Everything that the report of a dataset shows.

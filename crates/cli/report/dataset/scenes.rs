@@ -1,7 +1,7 @@
 //! Every image against all others, those that differ most first.
 
+use super::super::figure::grouped;
 use super::super::palette::heat;
-use super::super::scores::grouped;
 use super::super::svg::escape;
 use super::DatasetReport;
 

@@ -146,6 +146,17 @@ impl Confusion {
         Ok(())
     }
 
+    /// The same truth with one answer everywhere, `class`.
+    pub fn answering(&self, class: usize) -> Self {
+        let mut answer = Self { counts: vec![0; self.counts.len()], ..self.clone() };
+        for (truth, row) in self.rows().enumerate() {
+            if let Some(count) = answer.counts.get_mut(truth * self.classes + class).filter(|_| class < self.classes) {
+                *count = row.iter().sum();
+            }
+        }
+        answer
+    }
+
     /// Number of classes.
     pub fn classes(&self) -> usize {
         self.classes
