@@ -29,7 +29,7 @@ pub(crate) enum Command {
     /// Write a STAC catalog for images and labels that you have as files.
     Describe(commands::describe::DescribeArgs),
     /// List the items of catalogs that answer a question, labels included.
-    Search(commands::search::SearchArgs),
+    Search(Box<commands::search::SearchArgs>),
     /// Show which label belongs to which image, and why.
     Explain(commands::explain::ExplainArgs),
     /// Check a catalog by itself and against its files.

@@ -15,6 +15,11 @@ pub(crate) const LIMIT_BYTES: u64 = 128 << 20;
 
 /// Reads and parses a file.
 pub(crate) fn read_file(path: &Path) -> Result<Value> {
+    parse_as_named(&read_bytes(path)?, &Href::File(path.to_path_buf()))
+}
+
+/// Reads a file whole.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let href = || Href::File(path.to_path_buf());
     let failed = |source| Error::Read { href: href(), source };
     let file = File::open(path).map_err(failed)?;
@@ -29,10 +34,18 @@ pub(crate) fn read_file(path: &Path) -> Result<Value> {
     if bytes.len() as u64 > LIMIT_BYTES {
         return Err(too_large(bytes.len() as u64));
     }
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("ndjson" | "jsonl" | "geojsonl") => lines(&bytes, &href()),
-        _ => parse(&bytes, &href()),
-    }
+    Ok(bytes)
+}
+
+/// Parses bytes as what the name of their file says: lines of JSON, or one JSON document.
+pub(crate) fn parse_as_named(bytes: &[u8], href: &Href) -> Result<Value> {
+    if is_lines(href) { lines(bytes, href) } else { parse(bytes, href) }
+}
+
+/// Whether a file has one JSON document a line, by its name.
+pub(crate) fn is_lines(href: &Href) -> bool {
+    let extension = href.file_name().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+    matches!(extension, Some("ndjson" | "jsonl" | "geojsonl"))
 }
 
 /// One item a line, as the item collection that it stands for.

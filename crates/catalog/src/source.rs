@@ -5,8 +5,12 @@
 //! wanted are seen to once for all sources, by [`gather`].
 
 mod answer;
+mod around;
 mod gather;
 pub mod http;
+mod lines;
+mod open;
+mod table;
 pub mod tree;
 
 use std::{fmt::Debug, sync::Arc};
@@ -16,7 +20,11 @@ use async_trait::async_trait;
 use crate::{error::Result, href::Rewrites, search::Search};
 
 pub use answer::{Account, Answer, Answered, ItemStream, Sender, channel};
+pub use around::Around;
 pub use gather::gather;
+pub use lines::Lines;
+pub use open::open;
+pub use table::Table;
 
 /// Something that holds items and can be asked for them.
 #[async_trait]
@@ -43,4 +51,7 @@ pub struct Access {
     pub rewrites: Rewrites,
     /// The client for all servers.
     pub http: Arc<http::Http>,
+    /// What servers claim to understand is not believed: they are asked for everything, and what they answer is decided on
+    /// here again.
+    pub ignore_conformance: bool,
 }

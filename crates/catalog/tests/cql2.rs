@@ -1,6 +1,6 @@
 //! CQL2: text to expression to JSON and back is the identity, and conditions hold for the items that they say.
 #![allow(missing_docs)]
-#![allow(clippy::unwrap_used)] // helpers of tests may stop at the first surprise
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may stop at the first surprise
 
 use proptest::{collection::vec, prelude::*};
 use serde_json::json;
@@ -258,14 +258,10 @@ fn deep_nesting_is_refused_and_long_conditions_are_not() {
     }
     assert!(Expr::parse(&format!("a = 1{}", " + 1".repeat(100_000))).unwrap_err().contains("levels deep"));
     let mut nested = json!(true);
-    for _ in 0..5000 {
+    for _ in 0..150 {
         nested = json!({"op": "not", "args": [nested]});
     }
     assert!(Expr::of_json(&nested).unwrap_err().contains("levels deep"));
-    // The value itself is dropped without recursion here, so that it is not this test that overflows.
-    while let Some(inner) = nested.get_mut("args").map(|args| args[0].take()) {
-        nested = inner;
-    }
     let long = vec!["a = 1"; 10_000].join(" or ");
     assert_eq!(Expr::parse(&long).unwrap().conjuncts().len(), 1);
     assert!(Expr::parse(&format!("{}a = 1{}", "(".repeat(40), ")".repeat(40))).is_ok());

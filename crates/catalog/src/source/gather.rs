@@ -1,8 +1,13 @@
 //! Several sources asked at once, and their answers made one: in order, without duplicates, no more than asked for.
 
-use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::HashSet,
+    ops::ControlFlow,
+    sync::{Arc, OnceLock},
+};
 
 use futures::{StreamExt, future::join_all};
+use tokio::runtime::{Builder, Runtime};
 
 use super::{Account, Answer, Answered, Source};
 use crate::{
@@ -41,17 +46,13 @@ pub fn gather(
     })
 }
 
-/// Runs a future to its end on threads of its own, wherever this is called from.
+/// Runs a future to its end, wherever this is called from. What it computes itself runs on a thread of its own; the threads
+/// that wait for servers are there once for all, so that connections outlive a search.
 pub(crate) fn run<T: Send>(future: impl Future<Output = Result<T>> + Send) -> Result<T> {
-    let work = || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(IO_THREADS).enable_all().build();
-        let runtime = runtime.map_err(|_| Error::Stopped)?;
-        let outcome = runtime.block_on(future);
-        // Threads that wait for a server, when nobody wants its answer any more.
-        runtime.shutdown_background();
-        outcome
-    };
-    std::thread::scope(|scope| scope.spawn(work).join().unwrap_or(Err(Error::Stopped)))
+    static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
+    let build = || Builder::new_multi_thread().worker_threads(IO_THREADS).enable_all().build();
+    let runtime = RUNTIME.get_or_init(build).as_ref().map_err(|_| Error::Stopped)?;
+    std::thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join().unwrap_or(Err(Error::Stopped)))
 }
 
 /// Hands items on once each, and no more than are wanted.

@@ -4,7 +4,7 @@ use super::{Expr, Operator};
 
 /// The deepest nesting that is read; conditions that people or programs write have a tenth of it. Recursion over an
 /// expression is bounded by it.
-pub(super) const DEEPEST: usize = 100;
+pub(super) const DEEPEST: usize = 64;
 
 /// What an expression gives, as far as it can be told without an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
