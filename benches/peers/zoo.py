@@ -14,7 +14,6 @@ What PyTorch itself cannot export is reported and left out.
 import argparse, os, warnings
 import numpy as np, torch, segmentation_models_pytorch as smp
 warnings.filterwarnings("ignore")
-NORMS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.LayerNorm, torch.nn.GroupNorm)
 FORMS = ("train", "folded", "dynamo")
 
 
