@@ -7,7 +7,11 @@ cd "$(dirname "$0")/.."
 folder=${FOLDER:-runs/search}
 swath=${SWATH:-${CARGO_TARGET_DIR:-target}/release/swath}
 mkdir -p "$folder"
-items() { cargo run --release -q -p swath-catalog --example items -- "$@"; }
+maker=${CARGO_TARGET_DIR:-target}/release/examples/items
+items() {
+    [ -x "$maker" ] || cargo build --release -q -p swath -p swath-catalog --example items
+    "$maker" "$@"
+}
 [ -f "$folder/tree/catalog.json" ] || items tree "$folder/tree" 10000
 [ -f "$folder/items.parquet" ] || items table "$folder/items.parquet" 1000000
 [ -n "${ONLY_MAKE:-}" ] && exit 0

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use support::{refuse, shipped_model, succeed, swath};
 
-/// Six items of one collection: clouds 0, 10, …, images of blue, green, red and nir, or of red alone.
+/// Six items of one collection: clouds 0, 10, …; images of ten bands by Sentinel-2's names, the last of B04 alone.
 fn items() -> Vec<Value> {
     let item = |at: u32| {
         let west = f64::from(at);
@@ -76,7 +76,10 @@ fn order_number_fields_and_models_are_asked_for() {
     assert_eq!(ids(here, &["items.json", "--bbox=1.2,40,3,41", "--datetime", "2020-03/.."]), ["i2", "i3"]);
     let model = shipped_model();
     assert_eq!(ids(here, &["items.json", "--model-for", &model]).len(), 5);
-    assert_eq!(ids(here, &["items.json", "--bands", "red"]).len(), 6);
+    assert_eq!(ids(here, &["items.json", "--bands", "b04"]).len(), 6);
+    assert_eq!(ids(here, &["items.json", "--bands", "B04,B08"]).len(), 5);
+    // These items give no common names, and none is made up for them.
+    assert_eq!(ids(here, &["items.json", "--bands", "red"]).len(), 0);
     let kept = succeed(here, &["search", "items.json", "--ids", "i1", "--fields", "properties,-properties.s2:a-b"]);
     let kept: Value = serde_json::from_str(&kept).unwrap();
     let properties = json!({"datetime": "2020-02-01T00:00:00Z", "eo:cloud_cover": 10});
