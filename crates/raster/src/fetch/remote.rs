@@ -84,6 +84,27 @@ impl Cloud {
     }
 }
 
+/// The bucket of a URL: the builders of the three clouds have the same methods and no trait in common.
+macro_rules! bucket_of {
+    ($stores:expr, $url:expr, $Builder:ident, $Key:ty, $keys:path) => {{
+        let mut builder = $Builder::new().with_url($url.as_str());
+        for (name, value) in $stores.settings() {
+            if let Ok(key) = name.parse::<$Key>() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        let anonymous = $stores.is_anonymous();
+        if anonymous {
+            builder = builder.with_skip_signature(true);
+        }
+        let builder = builder.with_client_options($stores.client_options.clone()).with_retry(once());
+        builder.with_http_connector(FrankConnector).build().map(|store| {
+            let keys = if anonymous { Keys::None } else { $keys(store.credentials().clone()) };
+            Cloud::new(Arc::new(store), keys)
+        })
+    }};
+}
+
 impl RemoteStores {
     pub(super) fn new(options: &FetchOptions) -> Result<Self> {
         // Fails where the process has chosen its provider of cryptography, which then serves as well.
@@ -116,66 +137,19 @@ impl RemoteStores {
         if let Some(store) = stores.get(bucket) {
             return Ok((store.clone(), path));
         }
-        let store = match scheme {
-            ObjectStoreScheme::AmazonS3 => self.s3(url),
-            ObjectStoreScheme::GoogleCloudStorage => self.google(url),
-            ObjectStoreScheme::MicrosoftAzure => self.azure(url),
+        let store: object_store::Result<Arc<Cloud>> = match scheme {
+            ObjectStoreScheme::AmazonS3 => bucket_of!(self, url, AmazonS3Builder, AmazonS3ConfigKey, Keys::Amazon),
+            ObjectStoreScheme::GoogleCloudStorage => {
+                bucket_of!(self, url, GoogleCloudStorageBuilder, GoogleConfigKey, Keys::Google)
+            }
+            ObjectStoreScheme::MicrosoftAzure => {
+                bucket_of!(self, url, MicrosoftAzureBuilder, AzureConfigKey, Keys::Azure)
+            }
             _ => return Err(format!("the scheme `{}` is not supported", url.scheme())),
         };
         let store = store.map_err(|error| error.to_string())?;
         stores.insert(bucket.to_owned(), store.clone());
         Ok((store, path))
-    }
-
-    fn s3(&self, url: &Url) -> object_store::Result<Arc<Cloud>> {
-        let mut builder = AmazonS3Builder::new().with_url(url.as_str());
-        for (name, value) in self.settings() {
-            if let Ok(key) = name.parse::<AmazonS3ConfigKey>() {
-                builder = builder.with_config(key, value);
-            }
-        }
-        let anonymous = self.is_anonymous();
-        if anonymous {
-            builder = builder.with_skip_signature(true);
-        }
-        let builder = builder.with_client_options(self.client_options.clone()).with_retry(once());
-        let store = builder.with_http_connector(FrankConnector).build()?;
-        let keys = if anonymous { Keys::None } else { Keys::Amazon(store.credentials().clone()) };
-        Ok(Cloud::new(Arc::new(store), keys))
-    }
-
-    fn google(&self, url: &Url) -> object_store::Result<Arc<Cloud>> {
-        let mut builder = GoogleCloudStorageBuilder::new().with_url(url.as_str());
-        for (name, value) in self.settings() {
-            if let Ok(key) = name.parse::<GoogleConfigKey>() {
-                builder = builder.with_config(key, value);
-            }
-        }
-        let anonymous = self.is_anonymous();
-        if anonymous {
-            builder = builder.with_skip_signature(true);
-        }
-        let builder = builder.with_client_options(self.client_options.clone()).with_retry(once());
-        let store = builder.with_http_connector(FrankConnector).build()?;
-        let keys = if anonymous { Keys::None } else { Keys::Google(store.credentials().clone()) };
-        Ok(Cloud::new(Arc::new(store), keys))
-    }
-
-    fn azure(&self, url: &Url) -> object_store::Result<Arc<Cloud>> {
-        let mut builder = MicrosoftAzureBuilder::new().with_url(url.as_str());
-        for (name, value) in self.settings() {
-            if let Ok(key) = name.parse::<AzureConfigKey>() {
-                builder = builder.with_config(key, value);
-            }
-        }
-        let anonymous = self.is_anonymous();
-        if anonymous {
-            builder = builder.with_skip_signature(true);
-        }
-        let builder = builder.with_client_options(self.client_options.clone()).with_retry(once());
-        let store = builder.with_http_connector(FrankConnector).build()?;
-        let keys = if anonymous { Keys::None } else { Keys::Azure(store.credentials().clone()) };
-        Ok(Cloud::new(Arc::new(store), keys))
     }
 
     /// Whether requests go without signature: as the caller says, or as one of the stores' own variables does.
