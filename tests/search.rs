@@ -107,6 +107,23 @@ fn answers_are_written_in_every_form_and_read_back() {
 }
 
 #[test]
+fn a_search_that_fails_leaves_the_answer_of_the_last_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write_items(here);
+    std::fs::write(here.join("broken.json"), "{\"type\": \"Feature").unwrap();
+    for out in ["out.json", "out.ndjson", "out.parquet"] {
+        succeed(here, &["search", "items.json", "--ids", "i2", "--out", out]);
+        let before = std::fs::read(here.join(out)).unwrap();
+        refuse(here, &["search", "items.json", "broken.json", "--out", out], &["broken.json"]);
+        assert_eq!(std::fs::read(here.join(out)).unwrap(), before, "{out}");
+    }
+    let temporary =
+        |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().starts_with(".tmp");
+    assert!(!std::fs::read_dir(here).unwrap().any(temporary));
+}
+
+#[test]
 fn a_summary_says_what_ran_where() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

@@ -2,30 +2,60 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use tempfile::NamedTempFile;
 
-/// Writes a file by `fill`. It may be read by whom the umask allows.
-pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(&mut BufWriter<&File>) -> Result<()>) -> Result<()> {
-    let context = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    ensure!(folder.is_dir(), "{}: there is no folder {}; make it first", context(), folder.display());
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Temporary files are else made for their owner alone.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+/// A file that has no name until it is whole; dropped before, it leaves nothing.
+pub(crate) struct WholeFile {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl WholeFile {
+    /// Begins a file that may be read by whom the umask allows. What is at `path` stays until [`WholeFile::finish`].
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let context = || cannot_write(path);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        ensure!(folder.is_dir(), "{}: there is no folder {}; make it first", context(), folder.display());
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Temporary files are else made for their owner alone.
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        // The message of `tempfile` names a file that nobody gave; its kind says enough.
+        let unnamed = |error: std::io::Error| std::io::Error::from(error.kind());
+        let file = builder.tempfile_in(folder).map_err(unnamed).with_context(context)?;
+        Ok(Self { path: path.to_owned(), file })
     }
-    // The message of `tempfile` names a file that nobody gave; its kind says enough.
-    let unnamed = |error: std::io::Error| std::io::Error::from(error.kind());
-    let file = builder.tempfile_in(folder).map_err(unnamed).with_context(context)?;
-    let mut writer = BufWriter::new(file.as_file());
-    fill(&mut writer).and_then(|()| Ok(writer.flush()?)).with_context(context)?;
+
+    /// What is to be written to, unbuffered.
+    pub(crate) fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    /// Gives the file its name.
+    pub(crate) fn finish(self) -> Result<()> {
+        let Self { path, file } = self;
+        file.persist(&path).map_err(|error| error.error).with_context(|| cannot_write(&path))?;
+        Ok(())
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
+
+/// Writes a file by `fill`.
+pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(&mut BufWriter<&File>) -> Result<()>) -> Result<()> {
+    let whole = WholeFile::create(path)?;
+    let mut writer = BufWriter::new(whole.file());
+    fill(&mut writer).and_then(|()| Ok(writer.flush()?)).with_context(|| cannot_write(path))?;
     drop(writer);
-    file.persist(path).map_err(|error| error.error).with_context(context)?;
-    Ok(())
+    whole.finish()
 }
 
 /// Writes a text file.

@@ -11,6 +11,8 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use swath_catalog::{Item, geoparquet, label::read_leniently};
 
+use crate::whole_file::WholeFile;
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Answer")]
 pub(super) struct OutputArgs {
@@ -40,6 +42,8 @@ pub(super) struct Writer {
     form: Form,
     path: Option<PathBuf>,
     out: Box<dyn Write + Send>,
+    /// The file that `out` writes to, which gets its name when it is complete.
+    whole: Option<WholeFile>,
     /// Items of forms that need all of them.
     kept: Vec<Item>,
     is_sorted: bool,
@@ -56,13 +60,14 @@ impl Writer {
         if form == Form::Geoparquet && on_terminal {
             bail!("stac-geoparquet is no text for a terminal: name a file with --out, or pipe it");
         }
-        let out: Box<dyn Write + Send> = match &args.out {
-            // It gets its name when it is complete.
-            Some(_) if form == Form::Geoparquet => Box::new(std::io::sink()),
-            Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
-            None => Box::new(stdout()),
+        // A table writes its file itself, as whole.
+        let named = args.out.as_deref().filter(|_| form != Form::Geoparquet);
+        let whole = named.map(WholeFile::create).transpose()?;
+        let out: Box<dyn Write + Send> = match &whole {
+            Some(whole) => Box::new(BufWriter::new(whole.file().try_clone()?)),
+            None => Box::new(BufWriter::new(stdout())),
         };
-        Ok(Self { form, path: args.out.clone(), out: Box::new(BufWriter::new(out)), kept: Vec::new(), is_sorted })
+        Ok(Self { form, path: args.out.clone(), out, whole, kept: Vec::new(), is_sorted })
     }
 
     pub(super) fn push(&mut self, item: Item) -> Result<()> {
@@ -89,7 +94,7 @@ impl Writer {
             Form::Geoparquet => self.table()?,
         }
         self.out.flush()?;
-        Ok(())
+        self.whole.map_or(Ok(()), WholeFile::finish)
     }
 
     /// The order asked for is kept; else items that are near each other are written together.
