@@ -6,7 +6,7 @@ use anyhow::Error;
 use clap::ValueEnum;
 use serde_json::json;
 
-use crate::commands::{finetune, predict};
+use crate::interrupt::Interrupted;
 
 /// How failures are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -21,7 +21,7 @@ pub(crate) enum ErrorFormat {
 /// Wrong usage, or an input that cannot be used.
 const REFUSED: u8 = 2;
 /// What a shell gives for a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 /// What a shell gives for a program whose reader has gone.
 pub(crate) const BROKEN_PIPE: u8 = 141;
 /// To which the bits of the classes of findings are added.
@@ -74,11 +74,6 @@ pub(crate) fn tell_usage(error: &clap::Error) -> u8 {
     REFUSED
 }
 
-/// Whether Ctrl-C ended it.
-fn is_interrupted(error: &Error) -> bool {
-    error.is::<finetune::Interrupted>() || error.is::<predict::Interrupted>()
-}
-
 fn exit_code(error: &Error) -> u8 {
     let gone = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
@@ -87,7 +82,7 @@ fn exit_code(error: &Error) -> u8 {
     };
     match error.downcast_ref::<Findings>() {
         Some(findings) => FINDINGS + findings.classes,
-        None if is_interrupted(error) => INTERRUPTED,
+        None if error.is::<Interrupted>() => INTERRUPTED,
         None if error.chain().any(gone) => BROKEN_PIPE,
         None => REFUSED,
     }
@@ -98,7 +93,7 @@ fn kind(error: &Error) -> &'static str {
     if error.is::<Findings>() {
         return "findings";
     }
-    if is_interrupted(error) {
+    if error.is::<Interrupted>() {
         return "interrupted";
     }
     let named = error.chain().find_map(|cause| {

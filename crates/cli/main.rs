@@ -9,6 +9,7 @@ mod commands;
 mod compute;
 mod dataset;
 mod failure;
+mod interrupt;
 mod judge;
 mod landscape;
 mod network;

@@ -20,6 +20,7 @@ use swath_train::metrics::Confusion;
 pub(crate) use assess::{Judgement, SceneTally, assess};
 pub(crate) use blocks::Block;
 pub(crate) use gallery::{Gallery, JudgedChip};
+pub(crate) use saved::as_file_name;
 
 use crate::settings::Settings;
 

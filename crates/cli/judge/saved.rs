@@ -70,8 +70,7 @@ impl<'a> Saver<'a> {
     }
 
     fn begin(&self, scene: usize, item: &str) -> Result<Open> {
-        let legal = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
-        let folder = format!("{:04}_{}", self.scenes.len(), item.chars().map(legal).collect::<String>());
+        let folder = format!("{:04}_{}", self.scenes.len(), as_file_name(item));
         let path = self.folder.join(&folder);
         fs::create_dir(&path).with_context(|| format!("cannot make the folder {}", path.display()))?;
         let extent = extent(self.dataset, scene, self.part);
@@ -128,6 +127,11 @@ impl<'a> Saver<'a> {
         });
         Ok(swath_catalog::publish::write_json_atomically(&self.folder.join("predictions.json"), &index)?)
     }
+}
+
+/// A name as a part of a file's name, on any system.
+pub(crate) fn as_file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
 }
 
 /// Neither of these kinds of raster gains by differences of neighbours.

@@ -11,7 +11,7 @@ use swath_catalog::Pair;
 use swath_loader::{Chip, Dataset, Part};
 use swath_train::{Device, InferenceSession, SessionOptions};
 
-use crate::judge::{Judgement, Origin, Protocol, assess};
+use crate::judge::{Judgement, Origin, Protocol, as_file_name, assess};
 use crate::network::sha256_file;
 use crate::reading::ReadingArgs;
 use crate::scores::{Compared, Comparison, Scores};
@@ -154,10 +154,9 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
 
 /// The folder of one network's predictions.
 fn saved_to(folder: &Path, name: &str, networks: usize) -> PathBuf {
-    let legal = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     match networks {
         1 => folder.to_owned(),
-        _ => folder.join(name.chars().map(legal).collect::<String>().trim_start_matches('.')),
+        _ => folder.join(as_file_name(name).trim_start_matches('.')),
     }
 }
 

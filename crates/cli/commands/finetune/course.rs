@@ -6,9 +6,9 @@ use swath_loader::{Batch, Dataset};
 use swath_train::fit::{self, FitOptions, Outcome, Summary, fit};
 
 use super::engine::Engine;
-use super::interrupt::{STOP, watch_for_ctrl_c};
 use super::resume::last_checkpoint;
 use super::trainer::{Judge, Start, Trainer};
+use crate::interrupt;
 use crate::run_folder::RunFolder;
 use crate::settings::Settings;
 
@@ -117,7 +117,7 @@ impl<'a> Ready<'a> {
     pub(super) fn train(self, folder: &RunFolder) -> Result<(Trainer<'a>, Summary)> {
         let Self { course, engine, mut progress, start } = self;
         crate::whole_file::write_text(&folder.settings(), &start.settings)?;
-        watch_for_ctrl_c()?;
+        interrupt::watch("step")?;
         let judge = Judge::new(course.settings, course.dataset);
         let mut trainer = Trainer::new(engine, course.model, judge, folder, start)?;
         let mut batches = steps(course.dataset, course.batches, course.settings.training.accumulate, progress.step);
@@ -125,7 +125,7 @@ impl<'a> Ready<'a> {
             let stage = course.next_stage(progress.step);
             let until = [course.fit.until, stage].into_iter().flatten().min();
             let options = FitOptions { until, ..course.fit.clone() };
-            let summary = fit(&mut trainer, batches.by_ref(), &options, progress, &STOP)?;
+            let summary = fit(&mut trainer, batches.by_ref(), &options, progress, &interrupt::STOP)?;
             let paused = course.fit.until.is_some_and(|until| summary.progress.step >= until);
             if summary.outcome != Outcome::Paused || paused {
                 return Ok((trainer, summary));

@@ -2,7 +2,6 @@
 
 mod course;
 mod engine;
-mod interrupt;
 pub(crate) mod publish;
 mod resume;
 mod trainer;
@@ -18,6 +17,7 @@ use swath_train::InferenceSession;
 use swath_train::fit::{Outcome, Summary};
 
 use crate::compute::ComputeArgs;
+use crate::interrupt::Interrupted;
 use crate::judge::{Gallery, Origin, Protocol, assess};
 use crate::network::Network;
 use crate::reading::ReadingArgs;
@@ -25,7 +25,6 @@ use crate::run_folder::{FileRecord, RunFolder, RunRecord};
 use crate::scores::Scores;
 use crate::settings::{Keep, Settings};
 use course::Course;
-pub(crate) use interrupt::Interrupted;
 use trainer::Trainer;
 
 /// Arguments of `swath finetune`.
@@ -122,7 +121,7 @@ pub(crate) fn finetune(settings: &Settings, existing: Existing) -> Result<Finish
     }
     let (trained, summary) = ready.train(&folder).inspect_err(|_| folder.discard_attempt())?;
     if summary.outcome == Outcome::Stopped {
-        return Err(Interrupted { step: summary.progress.step, total }.into());
+        return Err(stopped(summary.progress.step, total).into());
     }
     let keep = settings.training.validation.as_ref().map_or(Keep::Last, |validation| validation.keep);
     let (tuned, written_step) = trained.network(keep, &summary.progress)?;
@@ -166,6 +165,15 @@ fn check_size(network: &Network, side: usize) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What to say of a training that Ctrl-C ended, its state saved.
+fn stopped(step: u64, total: u64) -> Interrupted {
+    let mut command: Vec<String> = std::env::args().skip(1).filter(|word| word != "--overwrite").collect();
+    if !command.iter().any(|word| word == "--resume") {
+        command.push("--resume".to_owned());
+    }
+    Interrupted(format!("stopped after {step} of {total} steps; go on with: swath {}", command.join(" ")))
 }
 
 fn record(

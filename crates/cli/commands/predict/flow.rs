@@ -12,7 +12,8 @@ use swath_train::InferenceSession;
 use super::journal::Journal;
 use super::orientation::Orientation;
 use super::outputs::{Band, Outputs, Products};
-use super::{Augment, TileArgs, decide, interrupt};
+use super::{Augment, TileArgs, decide};
+use crate::interrupt;
 use crate::progress::Progress;
 
 /// What is to be computed.

@@ -2,7 +2,6 @@
 
 mod decide;
 mod flow;
-mod interrupt;
 mod item;
 mod journal;
 mod orientation;
@@ -17,11 +16,11 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use swath_train::{Device, InferenceSession, SessionOptions};
 
+use crate::interrupt::{self, Interrupted};
 use crate::network::{Card, Network};
 use crate::reading::ReadingArgs;
 
 pub(crate) use flow::Tally;
-pub(crate) use interrupt::Interrupted;
 use outputs::Paths;
 use scene::Scene;
 
@@ -121,7 +120,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<()> {
     for (scene, paths) in scenes.iter().zip(&places) {
         refuse_to_overwrite(paths, &network, scene)?;
     }
-    interrupt::watch()?;
+    interrupt::watch("batch")?;
     let mut session = open_session(&network, &args.tiles)?;
     for (scene, paths) in scenes.iter().zip(&places) {
         let mapped = map(args, &network, card, scene, paths, &mut session);
@@ -211,7 +210,9 @@ fn map(
     let job = flow::Job { dataset: &dataset, tiles: &args.tiles, products: outputs.products(), classes: &classes };
     flow::run(&job, session, &mut outputs, Some(&mut journal))?;
     if outputs.rows() < grid.height_px {
-        return Err(Interrupted { rows: outputs.rows(), height: grid.height_px }.into());
+        let (rows, height) = (outputs.rows(), grid.height_px);
+        let told = format!("stopped after {rows} of {height} rows; the same command goes on from there");
+        return Err(Interrupted(told).into());
     }
     outputs.finish()?;
     crate::reading::tell_failed(&dataset.failed_blocks());
